@@ -1,0 +1,146 @@
+package match
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/file"
+	"github.com/expr-lang/expr/parser"
+)
+
+// parse reads a condition with the parser of expr.
+func parse(text string) (tree ast.Node, bad *RuleError) {
+	if len(text) > MaxConditionBytes {
+		return nil, &RuleError{
+			Part: "when", Column: 1,
+			What: fmt.Sprintf("a condition of %d bytes, more than %d", len(text), MaxConditionBytes),
+			Fix:  "split it over several rules",
+		}
+	}
+	// The parser is not ours, and a reload must never end a running gateway: its panic would be one more syntax error.
+	defer func() {
+		if p := recover(); p != nil {
+			tree, bad = nil, &RuleError{Part: "when", Column: 1, What: fmt.Sprintf("the parser failed: %v", p), Fix: "simplify the condition"}
+		}
+	}()
+	t, err := parser.Parse(text)
+	if err != nil {
+		return nil, syntaxError(text, err)
+	}
+	return t.Node, nil
+}
+
+// syntaxError puts the parser's message into the words of the config.
+func syntaxError(text string, err error) *RuleError {
+	out := &RuleError{Part: "when", Column: 1, What: "syntax error", Fix: "write it like `os == 'ios' and version >= '17.0'`"}
+	var e *file.Error
+	if !errors.As(err, &e) {
+		out.What += ": " + err.Error()
+		return out
+	}
+	out.Column = e.From + 1
+	runes := []rune(text)
+	token := ""
+	if e.From < e.To && e.To <= len(runes) {
+		token = strings.TrimSpace(string(runes[e.From:e.To]))
+	}
+	switch {
+	case strings.HasPrefix(e.Message, "unexpected token EOF"):
+		out.What, out.Column = "the condition ends too early", len(runes)+1
+		out.Fix = "complete it, or close what is open"
+	case strings.Contains(e.Message, "exceeds maximum allowed nodes"):
+		out.What, out.Fix = "the condition has more than 10,000 parts", "split it over several rules"
+	case strings.Contains(e.Message, "coalesce"):
+		out.What, out.Fix = "the operator `??` is not supported", "write `has(x)` to ask whether a value is there"
+	case strings.HasPrefix(e.Message, "unrecognized character") && strings.Contains(e.Message, "'~'"):
+		out.What, out.Fix = "the operator `~` is not supported", "write `matches_version(version, '~17.2')`"
+	case !strings.HasPrefix(e.Message, "unexpected token") || token == "":
+		out.What = "syntax error: " + e.Message
+		if strings.Contains(e.Message, "not terminated") {
+			out.Fix = "close the text with the quote that opened it"
+		}
+	default:
+		out.What = fmt.Sprintf("unexpected `%s`", token)
+		if fix := tokenFix(string(runes[:e.From]), token); fix != "" {
+			out.Fix = fix
+		}
+	}
+	return out
+}
+
+// tokenFix knows what people mean who write conditions in other languages: before is the text up to the token that the
+// parser did not expect.
+func tokenFix(before, token string) string {
+	ends := func(with string) bool { return strings.HasSuffix(strings.TrimRight(before, " "), with) }
+	switch {
+	case token == "=" && ends("!="), token == ">" && ends("<"), token == "==" && ends("not"):
+		return "write != for different"
+	case token == "=":
+		return "write == for equal"
+	case token == "&":
+		return "write and"
+	case token == "not":
+		return "write `os not in ['ios']`, or `not (os == 'ios')`"
+	}
+	switch token {
+	case "startsWith", "endsWith", "contains", "matches":
+		return fmt.Sprintf("it stands between its two sides: `os %s 'i'`", token)
+	}
+	switch low := strings.ToLower(token); low {
+	case "and", "or", "not", "in":
+		if low != token {
+			return "write " + low + " in lower case"
+		}
+	}
+	return ""
+}
+
+// unsupported refuses what expr knows and conditions do not, by its name.
+func (c *checker) unsupported(tree ast.Node) {
+	switch n := tree.(type) {
+	case *ast.BinaryNode:
+		fix := "compare values with ==, !=, <, in, matches and their like"
+		if n.Operator == ".." {
+			fix = "a range stands only to the right of `in`, as in `age in 18..25`"
+		}
+		c.bad(n, fix, "the operator `%s` is not supported", n.Operator)
+	case *ast.CallNode:
+		c.bad(n, "write `lower(os)` for os.lower()", "methods are not supported")
+	case *ast.NilNode:
+		c.bad(n, "write `has(tag)` or `not has(tag)`", "`nil` is not supported")
+	case *ast.MemberNode:
+		if _, ok := n.Property.(*ast.IntegerNode); ok {
+			c.bad(n, "for a part of a text write `os[0:1]`, for an element of a list `'beta' in groups`", "an index (`[ ]`) is not supported")
+			return
+		}
+		c.bad(n, "use attributes by their plain names", "members (`.`, `[ ]`) are not supported")
+	case *ast.ChainNode:
+		c.bad(n, "use attributes by their plain names", "optional members (`?.`) are not supported")
+	case *ast.VariableDeclaratorNode:
+		c.bad(n, "write the value where it is used: what is there twice is computed once", "`let` is not supported")
+	case *ast.SequenceNode:
+		c.bad(n, "join conditions with and, or, not", "several expressions (`;`) are not supported")
+	case *ast.MapNode:
+		c.bad(n, "compare single values", "maps (`{ }`) are not supported")
+	case *ast.BytesNode:
+		c.bad(n, "leave out the b before the quote", "bytes (`b'...'`) are not supported")
+	case *ast.ArrayNode:
+		c.bad(n, "use `in` to compare with a list", "a list stands only to the right of `in`")
+	default:
+		c.bad(n, "compare values with ==, !=, <, in, matches and their like", "this expression is not supported")
+	}
+}
+
+// source gives the text that a literal was written as.
+func (c *checker) source(n ast.Node, lit *value) string {
+	loc := n.Location()
+	switch n.(type) {
+	case *ast.IntegerNode, *ast.FloatNode:
+		if loc.From < loc.To && loc.To <= len(c.text) {
+			return string(c.text[loc.From:loc.To])
+		}
+	}
+	return lit.literal()
+}

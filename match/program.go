@@ -1,0 +1,236 @@
+package match
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// program is the bytecode of a rule set. It is a graph of tests without cycles: every instruction asks one question that
+// is answered yes or no, and names where to go on for either, always further down. So a run meets each instruction once at
+// most; see [program.measure].
+//
+// There is no third answer although conditions have Kleene's three values, because each test says which value it asks
+// for: `os == 'ios'` is true needs os present and equal, `os == 'ios'` is false needs it present and different, and with
+// os missing both answer no. The generator carries the wanted value down through not, and, or; see [generator.cond].
+//
+// A test is about a register. The first registers are the schema's attributes; the others are computed by formulas from
+// other registers, when a test first asks for them, and kept for the request: so an expression that many rules have in
+// common is evaluated once. Registers are slots: a value of known type, without boxing.
+type program struct {
+	code    []instr
+	entries []target // by rule: where its code begins
+	index   *index   // nil where there are few rules; then a rule that does not match leads to the next one
+
+	attributes int // registers below this are attributes
+	formulas   []formula
+
+	lists    []textList
+	versions []version
+	ranges   [][]version // sorted lists for `in` with versions
+	numbers  [][]uint64  // sorted lists for `in` with numbers
+	patterns []*regexp.Regexp
+	networks []*addressSet
+	shares   []share
+	sequence []uint32 // ppm of each share by sequence
+
+	steps int // that one decision takes at most
+}
+
+// target is where a run goes on: an instruction if not negative, else its end. notMatched is no rule, matched(i) rule i.
+type target int32
+
+const notMatched target = -1
+
+func matched(rule int) target { return target(-2 - rule) }
+
+// rule gives the index of the rule that an end stands for, -1 for none.
+func (t target) rule() int { return int(-2 - t) }
+
+// instr is one test. arg is a place in the table of constants that its opcode names, or a second register; text and num
+// are the constants of the commonest tests, kept here to save a look-up.
+type instr struct {
+	op      opcode
+	reg     uint32
+	arg     uint32
+	yes, no target
+	text    string
+	num     uint64
+}
+
+// formula says how a register comes about. x and y are registers, arg depends on op.
+type formula struct {
+	op       valueOp
+	typ      Type
+	x, y, c  uint32 // c: the condition of valSelect
+	constant slot   // valLiteral
+	text     string // valBucket: the salt with its zero byte
+	from, to int32  // valSlice
+	toEnd    bool
+
+	yes, no target // valCond: where the code begins that asks whether it is true, and whether it is false
+}
+
+// opcode is the question of an instruction. All need their registers present; with one missing the answer is no.
+type opcode uint8
+
+// From opFirstPair on, opcodes come in pairs of opposites at an even and an odd place, see [opcode.negated].
+const (
+	opJump opcode = iota // yes, always
+	opHas
+
+	opTextEq // the text equal to text, or different
+	opTextNe
+	opTextIn // in lists[arg], or not
+	opTextNotIn
+	opPrefix // begins with text, or not
+	opNotPrefix
+	opSuffix
+	opNotSuffix
+	opContains
+	opNotContains
+	opTextEqReg // the same with the text of register arg
+	opTextNeReg
+	opPrefixReg
+	opNotPrefixReg
+	opSuffixReg
+	opNotSuffixReg
+	opContainsReg
+	opNotContainsReg
+	opMatches // patterns[arg]
+	opNotMatches
+	opListHas // the list has text, or not
+	opListHasNot
+	opListHasReg // the list has the text of register arg, or not
+	opListHasNotReg
+
+	opNumEq // the number against num
+	opNumNe
+	opNumLt
+	opNumGe
+	opNumGt
+	opNumLe
+	opNumIn // in numbers[arg], or not
+	opNumNotIn
+	opNumEqReg // the number against that of register arg
+	opNumNeReg
+	opNumLtReg
+	opNumGeReg
+	opNumGtReg
+	opNumLeReg
+
+	opVerEq // as a version against versions[arg]
+	opVerNe
+	opVerLt
+	opVerGe
+	opVerGt
+	opVerLe
+	opVerIn // equal to one of ranges[arg], or to none
+	opVerNotIn
+	opVerEqReg // as a version against register arg
+	opVerNeReg
+	opVerLtReg
+	opVerGeReg
+	opVerGtReg
+	opVerLeReg
+
+	opIPIn // in networks[arg], or not
+	opIPNotIn
+	opIPEqReg
+	opIPNeReg
+
+	opTrue
+	opFalse
+
+	opShare    // the bucket is below that of shares[arg]
+	opSequence // this request is one of the share sequence[arg]; needs no register
+)
+
+// negated gives the opcode that is true where op is false; both need the same registers present.
+func (op opcode) negated() opcode {
+	if op < opTextEq || op > opFalse {
+		panic(fmt.Sprintf("BUG: opcode %d has no opposite", op))
+	}
+	return op ^ 1
+}
+
+// twoRegisters tells whether arg is a second register.
+func (op opcode) twoRegisters() bool {
+	switch {
+	case opTextEqReg <= op && op <= opNotContainsReg, opListHasReg <= op && op <= opListHasNotReg, opNumEqReg <= op && op <= opNumLeReg,
+		opVerEqReg <= op && op <= opVerLeReg, opIPEqReg <= op && op <= opIPNeReg:
+		return true
+	}
+	return false
+}
+
+// textList is the right side of `in`: short ones are compared in turn, long ones looked up.
+type textList struct {
+	list []string
+	set  map[string]struct{} // nil for a short list
+}
+
+func newTextList(list []string) textList {
+	t := textList{list: list}
+	if len(list) > linearListLen {
+		t.set = make(map[string]struct{}, len(list))
+		for _, s := range list {
+			t.set[s] = struct{}{}
+		}
+	}
+	return t
+}
+
+func (t *textList) contains(b []byte) bool {
+	if t.set != nil {
+		_, ok := t.set[string(b)]
+		return ok
+	}
+	for _, s := range t.list {
+		if string(b) == s {
+			return true
+		}
+	}
+	return false
+}
+
+// share is a percentage of units: prefix is the salt with its role and the zero byte.
+type share struct {
+	prefix string
+	ppm    uint32
+}
+
+// measure finds the longest way through the code from every instruction, and from that the most steps that deciding can
+// take: the longest way of every rule, and every formula once. It is known when the rules are compiled, so the VM counts
+// nothing.
+func (p *program) measure() {
+	longest := make([]int, len(p.code))
+	way := func(t target) int {
+		if t < 0 {
+			return 0
+		}
+		return longest[t]
+	}
+	for i := len(p.code) - 1; i >= 0; i-- {
+		in := &p.code[i]
+		if in.yes >= 0 && int(in.yes) <= i || in.no >= 0 && int(in.no) <= i {
+			panic(fmt.Sprintf("BUG: instruction %d leads backwards", i))
+		}
+		longest[i] = 1 + max(way(in.yes), way(in.no))
+	}
+	p.steps = 0
+	for i, t := range p.entries {
+		if i == 0 || p.index != nil { // without an index the others are on the way
+			p.steps += way(t)
+		}
+	}
+	for i := range p.formulas {
+		f := &p.formulas[i]
+		p.steps++
+		if f.op == valCond {
+			p.steps += way(f.yes) + way(f.no)
+		}
+	}
+}
+
+// MaxSteps is the number of instructions and formulas that [RuleSet.Decide] runs at most, whatever the request.
+func (rs *RuleSet) MaxSteps() int { return rs.prog.steps }

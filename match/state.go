@@ -1,0 +1,51 @@
+package match
+
+// State is what deciding keeps between requests: for each rule with `by: request`, how far its share has filled up. Each
+// event loop has its own for each rule set. It is not safe for concurrent use.
+type State struct {
+	rules *RuleSet
+
+	// fill is by place in program.sequence, each below PPM. Every request that comes to the rule adds the share; where that
+	// overflows, the request is in. Hence the requests that are in lie as evenly as they can: of any n consecutive ones
+	// that come to the rule, n × share are in, rounded up or down.
+	fill []uint32
+
+	block   [blockWords]uint64
+	vectors [maxColumns]vector
+	united  map[uint32][]uint64 // by list register: room for a vector
+
+	hashed [len(ruleRole) + MaxSaltBytes + 1 + MaxUnitBytes]byte // salt and unit, for one hash call
+}
+
+// NewState makes the state of one event loop. Each share begins half full, so that many short-lived states (a reload makes
+// new ones) together come to the right share, where an empty start would make it too small.
+func (rs *RuleSet) NewState() *State {
+	n := len(rs.prog.sequence)
+	// Whole cache lines, so that no other loop's state shares one.
+	st := &State{rules: rs, fill: make([]uint32, n, (n+15)&^15)}
+	for i := range st.fill {
+		st.fill[i] = PPM / 2
+	}
+	if x := rs.prog.index; x != nil {
+		for _, c := range x.columns {
+			if c.isList {
+				if st.united == nil {
+					st.united = map[uint32][]uint64{}
+				}
+				st.united[c.reg] = make([]uint64, len(x.full))
+			}
+		}
+	}
+	return st
+}
+
+// next tells whether this request is in share i of ppm.
+func (st *State) next(i, ppm uint32) bool {
+	f := st.fill[i] + ppm
+	in := f >= PPM
+	if in {
+		f -= PPM
+	}
+	st.fill[i] = f
+	return in
+}
