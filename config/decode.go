@@ -1,0 +1,252 @@
+package config
+
+import (
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"graygate/match"
+)
+
+// decode reads the tree into a File. What it cannot understand is among the source's errors; nil if that is all of it.
+func decode(s *source, root ast.Node) *File {
+	d := &decoder{s}
+	f := &File{}
+	ok := d.object(root, "the config",
+		key{"listeners", func(n ast.Node) { f.Listeners = list(d, n, "listeners", "", d.listener) }},
+		key{"admin", func(n ast.Node) { f.Admin = d.admin(n) }},
+		key{"loops", func(n ast.Node) { f.Loops = d.countOr(n, "loops", "auto") }},
+		key{"access_log", func(n ast.Node) { f.AccessLog = d.accessLog(n) }},
+		key{"limits", func(n ast.Node) { f.Limits = d.limits(n) }},
+		key{"timeouts", func(n ast.Node) { f.Timeouts = d.timeouts(n) }},
+		key{"drain_timeout", func(n ast.Node) { f.DrainTimeout = d.duration(n, "drain_timeout") }},
+		key{"pid_file", func(n ast.Node) { f.PIDFile = d.pathOrOff(n, "pid_file") }},
+		key{"trusted_proxies", func(n ast.Node) {
+			f.TrustedProxies = list(d, n, "trusted_proxies", "[%s]", func(n ast.Node) (Field[netip.Prefix], bool) {
+				p := scalar(d, n, "a trusted proxy", "an address or a network", parsePrefix)
+				return p, p.Set
+			})
+		}},
+		key{"attributes", func(n ast.Node) { f.Attributes = named(d, n, "attributes", d.attribute) }},
+		key{"upstreams", func(n ast.Node) { f.Upstreams = named(d, n, "upstreams", d.upstream) }},
+		key{"routes", func(n ast.Node) { f.Routes = list(d, n, "routes", "", d.route) }},
+	)
+	if !ok {
+		return nil
+	}
+	return f
+}
+
+// named reads a mapping from names to things, in order.
+func named[T any](d *decoder, n ast.Node, of string, read func(name Field[string], n ast.Node) T) Field[[]T] {
+	f := Field[[]T]{At: place(n), node: n}
+	f.Set = d.entries(n, of, func(k ast.Node, name string, value ast.Node) {
+		d.needValue(value, name)
+		f.Value = append(f.Value, read(Field[string]{Value: name, At: place(k), Set: true, node: k}, value))
+	})
+	f.Bad = !f.Set
+	return f
+}
+
+func (d *decoder) listener(n ast.Node) (FileListener, bool) {
+	l := FileListener{At: place(n)}
+	ok := d.object(n, "a listener",
+		key{"address", func(n ast.Node) { l.Address = d.address(n) }},
+		key{"max_connections", func(n ast.Node) { l.MaxConnections = d.countOr(n, "max_connections", "auto") }},
+	)
+	return l, ok
+}
+
+// address reads where to listen. A bare number is taken for what it most likely is, a port.
+func (d *decoder) address(n ast.Node) Field[string] {
+	if i, ok := bare(n).(*ast.IntegerNode); ok {
+		d.wrongType(n, "address", hostPort, "write :"+i.GetToken().Value)
+		return Field[string]{At: place(n), Bad: true}
+	}
+	return scalar(d, n, "address", hostPort, parseListen)
+}
+
+func (d *decoder) admin(n ast.Node) Field[FileAdmin] {
+	f := Field[FileAdmin]{At: place(n), Set: true}
+	if isWord(n, "off") {
+		f.Value.Off = true
+		return f
+	}
+	if d.lone(n, "admin", "off or a mapping with an address", "address") {
+		return Field[FileAdmin]{At: f.At, Bad: true}
+	}
+	f.Set = d.object(n, "admin", key{"address", func(n ast.Node) { f.Value.Address = d.address(n) }})
+	f.Bad = !f.Set
+	return f
+}
+
+// lone refuses a single value in the place of a mapping, and shows it behind the key that it was most likely meant for.
+func (d *decoder) lone(n ast.Node, of, want, key string) bool {
+	s, ok := bare(n).(ast.ScalarNode)
+	if !ok {
+		return false
+	}
+	fix := ""
+	if text, ok := s.(*ast.StringNode); ok {
+		fix = "write {" + key + ": " + text.Value + "}"
+	}
+	d.wrongType(n, of, want, fix)
+	return true
+}
+
+func (d *decoder) accessLog(n ast.Node) Field[FileAccessLog] {
+	f := Field[FileAccessLog]{At: place(n), Set: true}
+	if isWord(n, "off") {
+		f.Value.Off = true
+		return f
+	}
+	if d.lone(n, "access_log", "off or a mapping with to and sample", "to") {
+		return Field[FileAccessLog]{At: f.At, Bad: true}
+	}
+	f.Set = d.object(n, "access_log",
+		key{"to", func(n ast.Node) { f.Value.To = scalar(d, n, "to", "stdout, stderr or a path", d.parseLogTarget) }},
+		key{"sample", func(n ast.Node) {
+			f.Value.Sample = scalar(d, n, "sample", "all, errors or a percentage", d.parseSample)
+		}},
+	)
+	f.Bad = !f.Set
+	return f
+}
+
+func (d *decoder) parseLogTarget(s string) (string, *problem) {
+	switch {
+	case s == "stdout", s == "stderr":
+		return s, nil
+	case s == "off":
+		return "", &problem{What: `"off" is not a place to write to`, Fix: "write access_log: off"}
+	case !strings.Contains(s, "/"):
+		return "", &problem{
+			What: "to: " + quoted(s) + " is neither stdout nor stderr nor a path",
+			Why:  "a path has a slash in it, so that a misspelt word does not become a file",
+			Fix:  d.didYouMean(s, []string{"stdout", "stderr"}, "write ./"+s+" for a file in the working directory"),
+		}
+	}
+	return parsePath(s)
+}
+
+func (d *decoder) parseSample(s string) (Sample, *problem) {
+	switch s {
+	case "all":
+		return Sample{"all", 1}, nil
+	case "errors":
+		return Sample{"errors", 0}, nil
+	}
+	number, isPercent := strings.CutSuffix(s, "%")
+	ppm, p := parsePercent(number)
+	switch {
+	case p == nil && !isPercent:
+		return Sample{}, &problem{What: "sample " + quoted(s) + " has no unit", Fix: "write " + s + "%"}
+	case p == nil && ppm == 0:
+		return Sample{}, &problem{What: "sample " + quoted(s) + " records nothing", Fix: "write errors, or access_log: off"}
+	case p == nil:
+		return Sample{formatPercent(ppm) + "%", float64(ppm) / match.PPM}, nil
+	case isPercent:
+		return Sample{}, p
+	}
+	return Sample{}, &problem{
+		What: quoted(s) + " is not a sample",
+		Fix:  d.didYouMean(s, []string{"all", "errors"}, "write all, errors, or a percentage such as 1%"),
+	}
+}
+
+func (d *decoder) limits(n ast.Node) Field[FileLimits] {
+	f := Field[FileLimits]{At: place(n)}
+	f.Set = d.object(n, "limits",
+		key{"head_size", func(n ast.Node) { f.Value.HeadSize = scalar(d, n, "head_size", "a size", parseSize) }},
+		key{"header_count", func(n ast.Node) { f.Value.HeadCount = d.countOr(n, "header_count", "") }},
+		key{"body_size", func(n ast.Node) {
+			f.Value.BodySize = scalar(d, n, "body_size", "a size or off", func(s string) (int64, *problem) {
+				if s == "off" {
+					return -1, nil
+				}
+				return parseSize(s)
+			})
+		}},
+	)
+	f.Bad = !f.Set
+	return f
+}
+
+func (d *decoder) timeouts(n ast.Node) Field[FileTimeouts] {
+	f := Field[FileTimeouts]{At: place(n)}
+	read := func(name string, to *Field[time.Duration]) key {
+		return key{name, func(n ast.Node) { *to = d.duration(n, name) }}
+	}
+	t := &f.Value
+	f.Set = d.object(n, "timeouts", read("head", &t.Head), read("idle", &t.Idle), read("connect", &t.Connect),
+		read("response_head", &t.ResponseHead), read("body", &t.Body), read("upstream_idle", &t.UpstreamIdle),
+		read("tunnel", &t.Tunnel))
+	f.Bad = !f.Set
+	return f
+}
+
+func (d *decoder) duration(n ast.Node, of string) Field[time.Duration] {
+	return scalar(d, n, of, "a duration", parseDuration)
+}
+
+// countOr reads a whole number, or the word that is kept as 0 ("" for none).
+func (d *decoder) countOr(n ast.Node, of, word string) Field[int] {
+	if word != "" && isWord(n, word) {
+		return Field[int]{At: place(n), Set: true, node: n}
+	}
+	want := "a whole number"
+	if word != "" {
+		want = word + " or a whole number"
+	}
+	if !d.number(n, of) {
+		return Field[int]{At: place(n), Bad: true}
+	}
+	f := scalar(d, n, of, want, func(s string) (int, *problem) {
+		if v, err := strconv.Atoi(s); err == nil && (s == "0" || !strings.HasPrefix(s, "0")) && s[0] != '+' {
+			return v, nil
+		}
+		return 0, &problem{What: of + " must be " + want + ", not " + quoted(s), Fix: d.didYouMean(s, []string{word}, "write it in digits")}
+	})
+	// Zero is not a way to say the word.
+	if f.Set && f.Value == 0 {
+		fix := "give at least 1"
+		if word != "" {
+			fix = "write " + word + ", or give at least 1"
+		}
+		d.fail(f.At, problem{What: of + " is 0", Fix: fix})
+		return Field[int]{At: f.At, Bad: true}
+	}
+	return f
+}
+
+func (d *decoder) pathOrOff(n ast.Node, of string) Field[string] {
+	if isWord(n, "off") {
+		return Field[string]{At: place(n), Set: true}
+	}
+	return scalar(d, n, of, "text", func(s string) (string, *problem) {
+		if !strings.Contains(s, "/") {
+			return "", &problem{What: of + " " + quoted(s) + " is neither off nor a path", Fix: "write ./" + s + " for a file in the working directory"}
+		}
+		return parsePath(s)
+	})
+}
+
+// onOff reads a switch.
+func (d *decoder) onOff(n ast.Node, of string) Field[bool] {
+	return scalar(d, n, of, "on or off", func(s string) (bool, *problem) {
+		switch s {
+		case "on":
+			return true, nil
+		case "off":
+			return false, nil
+		case "true", "yes":
+			return false, &problem{What: of + " must be on or off, not " + quoted(s), Fix: "write on"}
+		case "false", "no":
+			return false, &problem{What: of + " must be on or off, not " + quoted(s), Fix: "write off"}
+		}
+		return false, &problem{What: of + " must be on or off, not " + quoted(s), Fix: "write on or off"}
+	})
+}

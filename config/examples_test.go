@@ -1,0 +1,173 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"graygate/match"
+	"graygate/upstream"
+)
+
+// TestExamples: every example is accepted, compiles, and prints back.
+func TestExamples(t *testing.T) {
+	files, err := filepath.Glob("../examples/*.yaml")
+	if err != nil || len(files) < 2 {
+		t.Fatalf("examples: %v, %v", files, err)
+	}
+	for _, file := range files {
+		p, err := Read(file)
+		if err != nil {
+			t.Errorf("%v", err)
+			continue
+		}
+		if _, err := Build(p, upstream.NewRegistry(), 1); err != nil {
+			t.Errorf("%s: %v", file, err)
+		}
+		if q, err := Parse(file, p.YAML()); err != nil || !reflect.DeepEqual(p, q) {
+			t.Errorf("%s: printed and read back: %v", file, err)
+		}
+	}
+}
+
+// TestQuickstart holds the parts of the quickstart that the demo and the README rely on.
+func TestQuickstart(t *testing.T) {
+	p, err := Read("../examples/quickstart.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := Defaults()
+	want.Listeners = []Listener{{Address: "127.0.0.1:8080"}}
+	want.Admin.Address = "127.0.0.1:9901"
+	want.Attributes = []Attribute{{Name: "userid", From: []match.Source{
+		{Kind: match.FromHeader, Name: "X-User-Id"}, {Kind: match.FromCookie, Name: "uid"}, {Kind: match.FromQuery, Name: "uid"},
+	}}}
+	want.Upstreams = []Upstream{
+		{Name: "stable", Endpoints: []string{"127.0.0.1:9101", "127.0.0.1:9102"}, Breaker: true, Retry: true},
+		{Name: "gray", Endpoints: []string{"127.0.0.1:9201"}, Breaker: true, Retry: true},
+	}
+	want.Routes = []PlanRoute{{Name: "demo", Path: "/", Stable: "stable", Gray: "gray", Rules: []PlanRule{
+		{Name: "tagged", When: "tag == 'gray' or gray_version == 'v2'", To: "gray"},
+		{Name: "ramp", HasPercent: true, PPM: 100_000, By: "userid", Salt: "ramp", To: "gray"},
+	}}}
+	if !reflect.DeepEqual(p, &want) {
+		t.Errorf("got  %+v\nwant %+v", p, &want)
+	}
+	text, err := os.ReadFile("../examples/quickstart.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := strings.Split(string(text), "\n")
+	for i, line := range lines {
+		if line != "" && !strings.Contains(line, "#") && !strings.Contains(lines[i-1], "# ") {
+			t.Errorf("line %d has no comment: %s", i+1, line)
+		}
+	}
+}
+
+// TestFullHasEveryKey: full.yaml has the keys that the decoder knows, no more and no fewer.
+func TestFullHasEveryKey(t *testing.T) {
+	text, err := os.ReadFile("../examples/full.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string][]string{}
+	for path := range flatten(t, text) {
+		section, key := sectionOf(path)
+		if !slices.Contains(got[section], key) {
+			got[section] = append(got[section], key)
+		}
+	}
+	for section, want := range knownKeys(t) {
+		slices.Sort(got[section])
+		slices.Sort(want)
+		if !slices.Equal(got[section], want) {
+			t.Errorf("%s: got %v, want %v", section, got[section], want)
+		}
+	}
+}
+
+// knownKeys asks the decoder itself: an unknown key in each mapping makes it list those it knows.
+func knownKeys(t *testing.T) map[string][]string {
+	t.Helper()
+	const text = `
+nothing_like_it: 1
+listeners: [{nothing_like_it: 1}]
+admin: {nothing_like_it: 1}
+access_log: {nothing_like_it: 1}
+limits: {nothing_like_it: 1}
+timeouts: {nothing_like_it: 1}
+attributes: {x: {nothing_like_it: 1}}
+upstreams: {x: {nothing_like_it: 1}}
+routes: [{nothing_like_it: 1}, {rules: [{nothing_like_it: 1}]}]
+`
+	sections := []string{"", "listeners", "admin", "access_log", "limits", "timeouts", "attributes", "upstreams", "routes", "rules"}
+	_, err := Parse("x", []byte(text))
+	known := map[string][]string{}
+	for _, e := range err.(Errors) {
+		if keys, ok := strings.CutPrefix(e.Fix, "known here: "); ok {
+			known[sections[len(known)]] = strings.Split(keys, ", ")
+		}
+	}
+	if len(known) != len(sections) {
+		t.Fatalf("%d mappings told their keys, want %d: %v", len(known), len(sections), err)
+	}
+	return known
+}
+
+// flatten gives the scalar values of a config by path, the names of attributes and upstreams and list indexes as *.
+// Mappings and lists are there too, with an empty text.
+func flatten(t *testing.T, text []byte) map[string]string {
+	t.Helper()
+	root := newSource("x", string(text)).parseTree(string(text))
+	if root == nil {
+		t.Fatalf("not YAML:\n%s", text)
+	}
+	out := map[string]string{}
+	var walk func(path string, n ast.Node)
+	walk = func(path string, n ast.Node) {
+		switch n := n.(type) {
+		case *ast.MappingNode:
+			for _, v := range n.Values {
+				key := v.Key.GetToken().Value
+				if path == "attributes" || path == "upstreams" {
+					key = "*"
+				}
+				walk(strings.TrimPrefix(path+"."+key, "."), v.Value)
+			}
+			if len(n.Values) == 0 {
+				out[path] = "{}"
+				return
+			}
+		case *ast.SequenceNode:
+			for _, v := range n.Values {
+				walk(path+".*", v)
+			}
+			if len(n.Values) == 0 {
+				out[path] = "[]"
+				return
+			}
+		default:
+			out[path] = n.GetToken().Value
+			return
+		}
+		out[path] = ""
+	}
+	walk("", root)
+	delete(out, "")
+	return out
+}
+
+// sectionOf parts a path of flatten into the mapping it is in and its key: "routes.*.rules.*.when" is rules, when.
+func sectionOf(path string) (section, key string) {
+	parts := slices.DeleteFunc(strings.Split(path, "."), func(s string) bool { return s == "*" })
+	if len(parts) == 1 {
+		return "", parts[0]
+	}
+	return parts[len(parts)-2], parts[len(parts)-1]
+}

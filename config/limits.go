@@ -1,0 +1,60 @@
+package config
+
+import (
+	"strings"
+	"time"
+)
+
+// The bounds of what a config may say. Each is there so that a slip of the pen (a
+// missing unit, a digit too many) is an error here and not a surprise in service, and so
+// that reading a file costs a bounded amount of memory and time whatever is in it.
+const (
+	// MaxFileBytes bounds the text. A rule takes about 100 bytes, so this is room for
+	// tens of thousands of them.
+	MaxFileBytes = 4 << 20
+	// MaxDepth bounds nesting. The schema is six deep; the YAML parser recurses, and its
+	// cost grows with the square of the depth.
+	MaxDepth = 24
+	// MaxPrinted is how many errors are shown at once; the rest are counted.
+	MaxPrinted = 20
+	// MaxKeys bounds the entries of one mapping: the YAML parser's cost grows with their square.
+	MaxKeys = 4096
+	// maxShown is how many characters of a source line an error shows.
+	maxShown = 120
+	// maxMessage is how many characters what is wrong, why, or how to mend it may have.
+	maxMessage = 240
+	// maxTabWork bounds the sum over all lines of tabs times bytes: the lexer looks from a tab in quotes to the end of its line.
+	maxTabWork = 1 << 27
+	// maxEmpty bounds keys and entries without a value: all of them are mistakes, and for each the parser moves all
+	// that follows.
+	maxEmpty = 1000
+	// maxGuesses bounds the comparisons spent on "did you mean" for one file.
+	maxGuesses = 200_000
+
+	// MaxName bounds the length of names: they are label values, field values and file keys.
+	MaxName = 64
+
+	// MaxListeners bounds the addresses listened on; each costs a goroutine and an fd.
+	MaxListeners = 64
+	// MaxConnections bounds max_connections: far above what one machine's fds allow.
+	MaxConnections = 10_000_000
+	// MaxLoops bounds event loops: each is an OS thread with its own pools of connections.
+	MaxLoops = 1024
+	// MaxEndpoints bounds the endpoints of one pool.
+	MaxEndpoints = 4096
+
+	// MinHeadSize is the least that a plain browser's request fits in.
+	MinHeadSize = 1 << 10
+	// MaxHeadSize is more than any server behind the gateway will take.
+	MaxHeadSize = 1 << 20
+	// MaxHeaderCount bounds the fields of one head.
+	MaxHeaderCount = 4096
+
+	// MinTimeout is below what any timer here resolves.
+	MinTimeout = time.Millisecond
+	// MaxTimeout is a day: longer is a mistake in the unit.
+	MaxTimeout = 24 * time.Hour
+)
+
+// mergeRun is more of that sign in a row than any text has a use for: the lexer counts a run anew from each of it.
+var mergeRun = strings.Repeat("<", 100)

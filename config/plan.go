@@ -1,0 +1,106 @@
+// Package config turns a YAML file into what the gateway runs by, in three steps that share no type:
+//
+//	File      what was written, with the place of every value     decode
+//	Plan      defaults filled in, checked, immutable, printable   fill, check
+//	Snapshot  routes, rules and pools, compiled                   Build
+//
+// Nothing unknown, misspelt or out of range gets past the second step, and all that is wrong with a file is
+// told at once, each mistake with its place and its cure (see [Errors]).
+package config
+
+import (
+	"net/netip"
+	"time"
+
+	"graygate/match"
+)
+
+// Plan is a whole config: every default filled in, every name resolved, every value in range. It is made by
+// [Parse] and [Read] only, is never changed afterwards, and may be read from any goroutine.
+type Plan struct {
+	Listeners      []Listener // at least one
+	Admin          Admin
+	Loops          int // event loops; 0 is one per core
+	AccessLog      AccessLog
+	Limits         Limits
+	Timeouts       Timeouts
+	DrainTimeout   time.Duration  // how long a stopping gateway waits for what is in flight
+	PIDFile        string         // "" is none
+	TrustedProxies []netip.Prefix // peers whose X-Forwarded-For and the like are believed; masked, IPv4 never as IPv6
+	Attributes     []Attribute    // as declared, in the order of the file; the built-in ones are not among them
+	Upstreams      []Upstream     // in the order of the file
+	Routes         []PlanRoute    // at least one, in the order of the file
+}
+
+// Listener is one address that takes clients.
+type Listener struct {
+	Address        string // host:port; an empty host is every address
+	MaxConnections int    // at once; 0 is what the limit of open files allows
+}
+
+// Admin is where the admin API answers.
+type Admin struct {
+	Address string // host:port; "" is off
+}
+
+// AccessLog is where requests are recorded, and which.
+type AccessLog struct {
+	To         string  // "off", "stdout", "stderr", or the path of a file
+	Sample     string  // "all", "errors", or a percentage such as "1%"; "all" when To is "off"
+	SampleRate float64 // the share of requests without an error that is recorded: 1 for all, 0 for errors, 0.01 for 1%
+}
+
+// Limits bounds one request.
+type Limits struct {
+	HeadSize  int   // bytes of a head, its final empty line included
+	HeadCount int   // fields of a head
+	BodySize  int64 // bytes of a body; -1 is off
+}
+
+// Timeouts bounds waiting. All are above zero.
+type Timeouts struct {
+	Head         time.Duration // for a whole request head, from its first byte
+	Idle         time.Duration // for the next request on a connection kept alive
+	Connect      time.Duration // for one connection attempt to an endpoint
+	ResponseHead time.Duration // for the head of the answer, from the end of the request
+	Body         time.Duration // between two pieces of a body, either way
+	UpstreamIdle time.Duration // for how long an idle connection to an endpoint is kept
+	Tunnel       time.Duration // for how long an upgraded connection may be silent both ways
+}
+
+// Attribute is a named value of a request, beside the built-in ones.
+type Attribute = match.Attribute
+
+// Upstream is one pool.
+type Upstream struct {
+	Name      string
+	Endpoints []string // host:port, at least one, without repeats
+	Breaker   bool     // leave endpoints alone for a while that keep failing
+	Probe     bool     // ask endpoints for their health; always false so far
+	Retry     bool     // try another endpoint where that is safe
+}
+
+// PlanRoute is a host and a path prefix, and where their requests go.
+type PlanRoute struct {
+	Name   string
+	Host   string     // lower-case, without port; "" is any
+	Path   string     // "/", or whole segments without a slash at the end
+	Stable string     // a pool
+	Gray   string     // a pool, or "" if none
+	Rules  []PlanRule // the first that matches wins; may be empty
+}
+
+// PlanRule sends those requests to a pool that meet its condition and fall into its share. At least one of When and
+// HasPercent is there.
+type PlanRule struct {
+	Name       string
+	When       string // a condition, without space round it; "" is always
+	HasPercent bool
+	PPM        uint32 // parts per million; 0 unless HasPercent
+	By         string // the attribute whose value is hashed, or "request"; "" unless HasPercent
+	Salt       string // the rule's name unless written; "" unless a value is hashed
+	To         string // a pool
+}
+
+// ByRequest is the unit of a rule whose share is counted in requests rather than in hashed values.
+const ByRequest = "request"

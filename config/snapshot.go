@@ -1,0 +1,93 @@
+package config
+
+import (
+	"fmt"
+
+	"graygate/match"
+	"graygate/upstream"
+)
+
+// Snapshot is what the gateway runs by: a Plan, compiled. Immutable; a request reads it once and keeps it to
+// its end. Only the endpoints behind its pools live longer (see [upstream.Registry]).
+type Snapshot struct {
+	Generation uint64 // as given to Build; counts up with every config that is taken
+	Plan       *Plan
+	Schema     *match.Schema
+	Router     *match.Router // its index is that of Routes
+	Routes     []*Route
+	Pools      map[string]*upstream.Pool // all that are defined, used or not
+}
+
+// Route is a compiled route.
+type Route struct {
+	Index   int // in Snapshot.Routes
+	Name    string
+	Stable  *upstream.Pool
+	Gray    *upstream.Pool // nil if there is none
+	Rules   *match.RuleSet
+	Targets []Target // by the index of the rule
+}
+
+// Target is where a rule sends to.
+type Target struct {
+	Rule string // its name
+	Pool *upstream.Pool
+	Gray bool // it counts as gray: Pool is not the route's stable one
+}
+
+// Build compiles a plan. The endpoints come from reg, which keeps those that the snapshot before it had too and marks
+// the others as removed; on an error reg is left as it was. A plan from [Parse] has no error.
+func Build(p *Plan, reg *upstream.Registry, generation uint64) (*Snapshot, error) {
+	c, err := compile(p)
+	if err != nil {
+		return nil, err
+	}
+	s := &Snapshot{Generation: generation, Plan: p, Schema: c.schema, Router: c.router}
+	configs := make([]upstream.PoolConfig, len(p.Upstreams))
+	for i, u := range p.Upstreams {
+		configs[i] = upstream.PoolConfig{
+			Name: u.Name, Endpoints: u.Endpoints, ConnectTimeout: p.Timeouts.Connect, Retry: u.Retry, Breaker: u.Breaker,
+		}
+	}
+	s.Pools = reg.Pools(configs)
+	for i, r := range p.Routes {
+		route := &Route{Index: i, Name: r.Name, Stable: s.Pools[r.Stable], Gray: s.Pools[r.Gray], Rules: c.rules[i]}
+		for _, x := range r.Rules {
+			route.Targets = append(route.Targets, Target{Rule: x.Name, Pool: s.Pools[x.To], Gray: x.To != r.Stable})
+		}
+		s.Routes = append(s.Routes, route)
+	}
+	return s, nil
+}
+
+// compiled is what of a plan is made without touching anything outside it.
+type compiled struct {
+	schema *match.Schema
+	router *match.Router
+	rules  []*match.RuleSet // by route
+}
+
+func compile(p *Plan) (*compiled, error) {
+	c := &compiled{}
+	var err error
+	if c.schema, err = match.NewSchema(p.Attributes); err != nil {
+		return nil, fmt.Errorf("attributes: %w", err)
+	}
+	keys := make([]match.RouteKey, len(p.Routes))
+	for i, r := range p.Routes {
+		keys[i] = match.RouteKey{Host: r.Host, Path: r.Path}
+		rules := make([]match.Rule, len(r.Rules))
+		for j, x := range r.Rules {
+			rules[j] = match.Rule{Name: x.Name, When: x.When, HasPercent: x.HasPercent, PPM: x.PPM, By: x.By, Salt: x.Salt}
+		}
+		set, errs := match.CompileRules(c.schema, rules)
+		if len(errs) > 0 {
+			return nil, fmt.Errorf("route %s: %w", r.Name, errs[0])
+		}
+		c.rules = append(c.rules, set)
+	}
+	if c.router, err = match.NewRouter(keys); err != nil {
+		return nil, fmt.Errorf("routes: %w", err)
+	}
+	return c, nil
+}

@@ -1,0 +1,133 @@
+package config
+
+import (
+	"net/netip"
+	"testing"
+
+	"graygate/match"
+	"graygate/upstream"
+)
+
+const snapshotText = `
+listeners: [{address: :8080}]
+timeouts: {connect: 5s}
+attributes: {userid: {from: [header X-User-Id]}}
+upstreams:
+  stable: {endpoints: [127.0.0.1:9101, 127.0.0.1:9102]}
+  gray: {endpoints: [127.0.0.1:9201], retry: off}
+  unused: {endpoints: [127.0.0.1:9301]}
+routes:
+  - name: shop
+    host: shop.example.com
+    stable: stable
+    gray: gray
+    rules:
+      - {name: kept, when: tag == 'stable', to: stable}
+      - {name: tagged, when: tag == 'gray'}
+  - {name: rest, stable: gray}
+`
+
+func TestBuild(t *testing.T) {
+	p, err := Parse("graygate.yaml", []byte(snapshotText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := upstream.NewRegistry()
+	s, err := Build(p, reg, 7)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s.Generation != 7 || s.Plan != p || len(s.Pools) != 3 || len(s.Routes) != 2 {
+		t.Fatalf("snapshot %+v", s)
+	}
+	shop, rest := s.Routes[0], s.Routes[1]
+	if shop.Index != 0 || shop.Name != "shop" || shop.Stable != s.Pools["stable"] || shop.Gray != s.Pools["gray"] {
+		t.Errorf("route %+v", shop)
+	}
+	if rest.Index != 1 || rest.Stable != s.Pools["gray"] || rest.Gray != nil || len(rest.Targets) != 0 {
+		t.Errorf("route %+v", rest)
+	}
+	if c := s.Pools["gray"]; c.Retry || c.ConnectTimeout.Seconds() != 5 || len(c.Endpoints) != 1 {
+		t.Errorf("pool %+v", c)
+	}
+
+	row := func(host, tag string, wantRoute, wantRule int, wantPool string, wantGray bool) {
+		t.Helper()
+		at := s.Router.Find([]byte(host), []byte("/x"))
+		if at != wantRoute {
+			t.Fatalf("host %q: route %d, want %d", host, at, wantRoute)
+		}
+		var a match.Attributes
+		a.Reset(s.Schema)
+		a.SetRequest([]byte("GET"), []byte(host), []byte("/x"), nil, netip.MustParseAddr("192.0.2.1"))
+		a.AddHeader([]byte("X-Gray-Tag"), []byte(tag))
+		route := s.Routes[at]
+		rule := route.Rules.Decide(&a, route.Rules.NewState())
+		if rule != wantRule {
+			t.Fatalf("host %q, tag %q: rule %d, want %d", host, tag, rule, wantRule)
+		}
+		if rule >= 0 {
+			if got := route.Targets[rule]; got.Pool.Name != wantPool || got.Gray != wantGray || got.Rule != p.Routes[at].Rules[rule].Name {
+				t.Errorf("host %q, tag %q: target %+v", host, tag, got)
+			}
+		}
+	}
+	row("shop.example.com:8080", "gray", 0, 1, "gray", true)
+	row("shop.example.com", "stable", 0, 0, "stable", false)
+	row("shop.example.com", "", 0, -1, "", false)
+	row("other.example.com", "gray", 1, -1, "", false)
+}
+
+// TestBuildKeepsEndpoints: what both configs have is the same object, what is gone is marked.
+func TestBuildKeepsEndpoints(t *testing.T) {
+	reg := upstream.NewRegistry()
+	build := func(endpoints string) *Snapshot {
+		p, err := Parse("graygate.yaml", []byte("listeners: [{address: :8080}]\nupstreams: {stable: {endpoints: "+endpoints+"}}\nroutes: [{name: a, stable: stable}]\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s, err := Build(p, reg, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	before := build("[127.0.0.1:1, 127.0.0.1:2]").Pools["stable"].Endpoints
+	after := build("[127.0.0.1:2, 127.0.0.1:3]").Pools["stable"].Endpoints
+	if before[1] != after[0] || after[0].Removed() || !before[0].Removed() || after[1].Removed() {
+		t.Errorf("before %v, after %v", before, after)
+	}
+}
+
+// TestBuildFailsBeforeTheRegistry: a plan that does not compile leaves the endpoints alone.
+func TestBuildFailsBeforeTheRegistry(t *testing.T) {
+	p, err := Parse("graygate.yaml", []byte(snapshotText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	reg := upstream.NewRegistry()
+	s, err := Build(p, reg, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := *p
+	broken.Upstreams = nil
+	broken.Routes = []PlanRoute{{Name: "a", Stable: "stable", Rules: []PlanRule{{Name: "x", When: "no such thing"}}}}
+	if _, err := Build(&broken, reg, 2); err == nil {
+		t.Fatal("a broken plan compiled")
+	}
+	if s.Pools["stable"].Endpoints[0].Removed() {
+		t.Error("a build that failed removed an endpoint")
+	}
+}
+
+func BenchmarkParse(b *testing.B) {
+	text := manyRules(1000)
+	b.ReportAllocs()
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		if _, err := Parse("graygate.yaml", text); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,72 @@
+package config
+
+import (
+	"strings"
+
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
+)
+
+// source is the text being read, by lines, and the errors found in it.
+type source struct {
+	name    string
+	lines   []string // without their ends
+	errs    Errors
+	guesses guesser
+	traced  runeLine
+}
+
+func newSource(name, text string) *source {
+	lines := strings.Split(text, "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimSuffix(l, "\r")
+	}
+	return &source{name: name, lines: lines, guesses: guesser{maxGuesses}}
+}
+
+// fail records a mistake at a place. Messages may hold pieces of the text as they are: they are made fit to print here.
+func (s *source) fail(at Pos, p problem) {
+	e := Error{File: s.name, Line: at.Line, Col: at.Col, What: oneLine(p.What), Why: oneLine(p.Why), Fix: oneLine(p.Fix)}
+	if at.Line >= 1 && at.Line <= len(s.lines) {
+		e.Source = s.lines[at.Line-1]
+	}
+	s.errs = append(s.errs, e)
+}
+
+// failFile records a mistake of the file as a whole: at its beginning, showing no line of it.
+func (s *source) failFile(p problem) {
+	s.errs = append(s.errs, Error{File: s.name, Line: 1, Col: 1, What: p.What, Why: p.Why, Fix: p.Fix})
+}
+
+// didYouMean is the cure for a name that is not known: the nearest one, or a list of what there is.
+func (s *source) didYouMean(name string, known []string, otherwise string) string {
+	if near := s.guesses.nearest(name, known); near != "" {
+		return "did you mean " + near + "?"
+	}
+	return otherwise
+}
+
+// place is where a node begins.
+func place(n ast.Node) Pos {
+	switch n := n.(type) {
+	case *ast.MappingNode:
+		if n.IsFlowStyle || len(n.Values) == 0 {
+			return tokenPlace(n.Start)
+		}
+		return place(n.Values[0])
+	case *ast.MappingValueNode:
+		return place(n.Key)
+	case *ast.LiteralNode:
+		return tokenPlace(n.Start)
+	case *ast.AnchorNode:
+		return tokenPlace(n.Start)
+	}
+	return tokenPlace(n.GetToken())
+}
+
+func tokenPlace(t *token.Token) Pos {
+	if t == nil || t.Position == nil {
+		return Pos{}
+	}
+	return Pos{max(1, t.Position.Line), max(1, t.Position.Column)}
+}
