@@ -1,0 +1,270 @@
+// Package gateway is the data plane: it takes requests in, decides by the rules where each goes, carries it there and
+// its answer back, on event loops that own everything they touch.
+//
+// The way of a request, phase by phase, is that of the functions:
+//
+//	(*loop).OnTraffic → (*downstream).advance → begin → beginExchange (http1.ParseRequest, decide, appendRequestHead)
+//	→ pump → dispatch → flush … (*upstreamConn).traffic → (*exchange).answer → complete → end
+//
+// and (*loop).leave → (*relay).run for what would make a loop wait.
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"graygate/config"
+	"graygate/gateway/http1"
+	"graygate/upstream"
+)
+
+// Options are what a gateway needs besides its config.
+type Options struct {
+	Log       *slog.Logger
+	Inherited []*net.TCPListener // sockets from systemd or from the process before; those the config does not name are closed
+}
+
+// Gateway is a running gateway. Its methods may be called concurrently.
+type Gateway struct {
+	log      *slog.Logger
+	began    time.Time
+	registry *upstream.Registry
+	loops    []*loop
+	snap     atomic.Pointer[config.Snapshot]
+	access   atomic.Pointer[accessSink]
+	relays   relays
+
+	mu         sync.Mutex // one reload or shutdown at a time; guards the next three
+	listeners  map[string]*listener
+	inherited  []*net.TCPListener
+	generation uint64
+
+	life     context.Context // over when Stop begins
+	end      context.CancelFunc
+	dialling sync.WaitGroup
+
+	draining        atomic.Bool
+	stopping        atomic.Bool
+	closedListeners atomic.Int64
+	refusing        atomic.Int64
+	relayPanics     atomic.Uint64
+	stopTicks       chan struct{}
+	ticks           sync.WaitGroup
+	stopOnce        sync.Once
+}
+
+// New builds a gateway from a plan and starts it: when it returns without an error, the listeners accept. The error
+// names the listener or the file that could not be opened; nothing is left running then.
+func New(plan *config.Plan, o Options) (*Gateway, error) {
+	g := &Gateway{
+		log:       o.Log,
+		began:     time.Now(),
+		registry:  upstream.NewRegistry(),
+		listeners: map[string]*listener{},
+		inherited: o.Inherited,
+		stopTicks: make(chan struct{}),
+	}
+	g.life, g.end = context.WithCancel(context.Background())
+	if err := g.startLoops(plan.Loops); err != nil {
+		g.stopLoops()
+		return nil, err
+	}
+	if err := g.Reload(plan); err != nil {
+		g.stopLoops()
+		return nil, err
+	}
+	g.mu.Lock()
+	for _, socket := range g.inherited {
+		if socket != nil {
+			g.log.Warn("an inherited socket is not in the config", "address", socket.Addr().String())
+			_ = socket.Close()
+		}
+	}
+	g.inherited = nil
+	g.mu.Unlock()
+	return g, nil
+}
+
+// Reload puts a new plan into force. Requests under way end on the snapshot that they began with; what the new one
+// no longer has is drained; what it has anew is opened first. If that fails, everything stays as it was.
+func (g *Gateway) Reload(plan *config.Plan) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.draining.Load() {
+		return errors.New("the gateway is draining")
+	}
+	next, opened, err := g.openListeners(plan)
+	if err != nil {
+		return err
+	}
+	sink, err := openAccess(plan.AccessLog)
+	if err != nil {
+		closeSockets(opened)
+		return fmt.Errorf("access_log: %w", err)
+	}
+	snap, err := config.Build(plan, g.registry, g.generation+1)
+	if err != nil {
+		closeSockets(opened)
+		sink.close()
+		return err
+	}
+	g.generation++
+	g.snap.Store(snap)
+	g.access.Swap(sink).close()
+	for _, c := range plan.Listeners {
+		limit := int64(c.MaxConnections)
+		if limit == 0 {
+			limit = autoConnections(len(plan.Listeners))
+		}
+		next[c.Address].max.Store(limit)
+	}
+	for _, ln := range opened {
+		ln.start()
+	}
+	old := g.listeners
+	g.listeners = next
+	for address, ln := range old {
+		if next[address] == nil {
+			ln.stop()
+		}
+	}
+	return nil
+}
+
+// openListeners gives the listeners of a plan: those that run already, and those that were opened for it.
+func (g *Gateway) openListeners(plan *config.Plan) (next map[string]*listener, opened []*listener, err error) {
+	next = map[string]*listener{}
+	for _, c := range plan.Listeners {
+		ln := g.listeners[c.Address]
+		if ln == nil {
+			if ln, err = g.listen(c); err != nil {
+				closeSockets(opened)
+				return nil, nil, err
+			}
+			opened = append(opened, ln)
+		}
+		next[c.Address] = ln
+	}
+	return next, opened, nil
+}
+
+func closeSockets(opened []*listener) {
+	for _, ln := range opened {
+		_ = ln.socket.Close()
+	}
+}
+
+// Snapshot is the config in force.
+func (g *Gateway) Snapshot() *config.Snapshot { return g.snap.Load() }
+
+// Addr is the address that a listener of the config is bound to (its port may have been chosen by the system); nil
+// if there is no such listener.
+func (g *Gateway) Addr(address string) net.Addr {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if ln := g.listeners[address]; ln != nil {
+		return ln.socket.Addr()
+	}
+	return nil
+}
+
+// Listeners gives the sockets of all listeners, to hand them to a process that takes over.
+func (g *Gateway) Listeners() []*net.TCPListener {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var sockets []*net.TCPListener
+	for _, ln := range g.listeners {
+		sockets = append(sockets, ln.socket)
+	}
+	return sockets
+}
+
+// Connections is how many clients are connected, those in relays included.
+func (g *Gateway) Connections() int64 {
+	sum := int64(g.relays.count())
+	for _, l := range g.loops {
+		sum += l.connCount.Load()
+	}
+	return sum
+}
+
+// Refused is how many connections were turned away because a listener was full.
+func (g *Gateway) Refused() uint64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	var sum uint64
+	for _, ln := range g.listeners {
+		sum += ln.refused.Load()
+	}
+	return sum
+}
+
+// LoopLag is how long ago the slowest loop last answered its tick: near 0.1 s when all is well.
+func (g *Gateway) LoopLag() time.Duration {
+	now, lag := g.clock(), int64(0)
+	for _, l := range g.loops {
+		lag = max(lag, now-l.lastTick.Load())
+	}
+	return time.Duration(lag)
+}
+
+// Drain stops accepting, lets what is under way end, tells the clients good-bye, and stops the gateway: when nobody
+// is connected any more, or when ctx is done, then by cutting what is left.
+func (g *Gateway) Drain(ctx context.Context) {
+	g.mu.Lock()
+	g.draining.Store(true)
+	listeners := g.listeners
+	g.listeners = map[string]*listener{}
+	g.mu.Unlock()
+	for _, ln := range listeners {
+		ln.stop()
+	}
+	wait := time.NewTicker(tick / 4)
+	defer wait.Stop()
+	for g.Connections() > 0 {
+		select {
+		case <-ctx.Done():
+			g.Stop()
+			return
+		case <-wait.C:
+		}
+	}
+	g.Stop()
+}
+
+// Stop ends the gateway at once: whoever is connected is cut off.
+func (g *Gateway) Stop() {
+	g.stopOnce.Do(func() {
+		g.draining.Store(true)
+		g.stopping.Store(true)
+		g.mu.Lock()
+		listeners := g.listeners
+		g.listeners = map[string]*listener{}
+		g.mu.Unlock()
+		for _, ln := range listeners {
+			ln.stop()
+		}
+		g.end()
+		g.dialling.Wait() // on the loops still: a connection that is handed to a loop which has ended would wait for ever
+		g.relays.cutAll()
+		for end := time.Now().Add(stopPatience); g.relays.count() > 0 && time.Now().Before(end); {
+			time.Sleep(tick / 20)
+		}
+		g.stopLoops()
+		g.access.Swap(nil).close()
+	})
+}
+
+// clock is the time on the loops' clock: nanoseconds since the gateway began. Monotonic; safe for concurrent use.
+func (g *Gateway) clock() int64 { return int64(time.Since(g.began)) }
+
+// headLimits are the codec's limits in a snapshot.
+func (g *Gateway) headLimits(snap *config.Snapshot) http1.Limits {
+	return http1.Limits{HeadBytes: snap.Plan.Limits.HeadSize, Fields: snap.Plan.Limits.HeadCount}
+}

@@ -1,0 +1,69 @@
+package gateway
+
+import "time"
+
+// Bounds of the data plane that are not config: each with its reason.
+const (
+	// tick is how often a loop looks at its deadlines; a deadline is met at most two ticks late.
+	tick = 100 * time.Millisecond
+
+	// wheelSlots x tick is one turn of the timer wheel, 51.2 s: most deadlines (10 s to 75 s) are looked at once or
+	// twice before they fall due.
+	wheelSlots = 512
+
+	// replayBytes is how much of a request is kept for one more attempt, and how much input may wait for a
+	// connection to the upstream before the pair leaves the loop.
+	replayBytes = 64 << 10
+
+	// pendingBytes is how much a client may send ahead of the answer it waits for (pipelining). gnet cannot stop
+	// reading, so beyond this the pair leaves the loop, where the kernel's window does the stopping.
+	pendingBytes = 64 << 10
+
+	// tailBytes is how much of the end of an answer may be left to gnet's buffer when the client's socket is full.
+	tailBytes = 64 << 10
+
+	// relayBytes is the announced length from which a body goes through a relay at once: it would sooner or later
+	// leave the loop anyway, and until then it would take the loop's time from everybody else.
+	relayBytes = 1 << 20
+
+	// relayBuffer is the one buffer of a relay's direction, held only while there is something to copy.
+	relayBuffer = 32 << 10
+
+	// maxAttempts bounds how many endpoints one request may try: with more of them dead than this, asking further
+	// only adds to the wait.
+	maxAttempts = 8
+
+	// maxInterim is how many 1xx answers may come before the final one (RFC 9110 15.2 sets no bound; a loop must).
+	maxInterim = 16
+
+	// maxIdlePerEndpoint bounds the connections that a loop keeps ready to one endpoint.
+	maxIdlePerEndpoint = 1024
+
+	// maxDialsPerLoop bounds connection attempts under way: more than this means that the upstreams are gone, and
+	// an early 503 is better than a queue.
+	maxDialsPerLoop = 4096
+
+	// keptBuffer is the largest buffer that goes back to a free list; a larger one was an exception.
+	keptBuffer = 16 << 10
+
+	// freeListMax bounds each free list of a loop.
+	freeListMax = 1024
+
+	// lingerTime and lingerBytes bound how long and how much a connection is read, and thrown away, after its last
+	// answer, so that the answer is not lost to a reset (RFC 9112 9.6).
+	lingerTime  = 2 * time.Second
+	lingerBytes = 8 << 20
+
+	// drainGrace is how long a connection must have been silent before draining closes it: one that is in use is
+	// told by `Connection: close` on its next answer instead, and loses nothing.
+	drainGrace = time.Second
+
+	// retryAfterSeconds is what a 503 says in Retry-After: the first back-off of a breaker.
+	retryAfterSeconds = "1"
+
+	// stopPatience is how long relays may take to notice that they were cut.
+	stopPatience = 500 * time.Millisecond
+
+	// requestIDMax is the longest X-Request-Id taken over from a trusted proxy.
+	requestIDMax = 128
+)

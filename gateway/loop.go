@@ -1,0 +1,222 @@
+package gateway
+
+import (
+	"context"
+	"math/rand/v2"
+	"os"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"github.com/panjf2000/gnet/v2"
+
+	"graygate/config"
+	"graygate/gateway/http1"
+	"graygate/match"
+	"graygate/upstream"
+)
+
+// loop is one event loop: an OS thread's worth of connections, clients' and upstreams' alike. Everything in it is
+// touched on that loop alone, except what is marked atomic and the methods that say so.
+type loop struct {
+	gnet.BuiltinEventEngine
+	g        *Gateway
+	id       int
+	client   *gnet.Client
+	events   gnet.EventLoop // this loop, to run something on it
+	door     gnet.Conn      // a connection that only serves to know events
+	doorPeer *os.File
+
+	now   int64     // nanoseconds since the gateway began, as of the last tick
+	wall  time.Time // the same moment on the system's clock, which may be set back
+	wheel wheel
+
+	// Scratch, valid during one event.
+	request  http1.Request
+	response http1.Response
+	attrs    match.Attributes
+	out      []byte
+
+	snap     *config.Snapshot // the one that states belong to
+	states   []*match.State   // by route
+	turns    []uint32         // by pool: where the next round-robin search begins
+	idle     []idleStack      // by endpoint
+	dials    int
+	freeEx   []*exchange
+	freeBuf  [][]byte
+	random   *rand.ChaCha8
+	counters counters
+
+	date     []byte // the Date field's value of dateUnix
+	dateUnix int64
+
+	conns map[*downstream]struct{} // all clients on this loop
+	tails []*downstream            // those whose next request waits until gnet's buffer is empty
+
+	connCount   atomic.Int64 // clients on this loop; read by the accepting goroutines
+	tickPending atomic.Bool
+	lastTick    atomic.Int64 // wall-independent: nanoseconds since the gateway began
+	published   publishedCounters
+}
+
+// peer is what stands in the context of every connection on a loop.
+type peer interface {
+	opened(l *loop, c gnet.Conn)
+	traffic(l *loop, in []byte)
+	closed(l *loop, err error)
+	panicked(l *loop)
+}
+
+// OnOpen is called by gnet on the loop when an enrolled connection has become part of it.
+func (l *loop) OnOpen(c gnet.Conn) ([]byte, gnet.Action) {
+	if p, ok := c.Context().(peer); ok {
+		defer l.guard(p)
+		p.opened(l, c)
+	}
+	return nil, gnet.None
+}
+
+// OnTraffic is called by gnet on the loop with new bytes. All of them are taken: what cannot be used yet is kept by
+// the connection's own object, so that gnet's inbound buffer stays empty.
+func (l *loop) OnTraffic(c gnet.Conn) gnet.Action {
+	if p, ok := c.Context().(peer); ok {
+		defer l.guard(p)
+		in, _ := c.Next(-1)
+		p.traffic(l, in)
+	}
+	return gnet.None
+}
+
+// OnClose is called by gnet on the loop when a connection has ended, by whichever side.
+func (l *loop) OnClose(c gnet.Conn, err error) gnet.Action {
+	if p, ok := c.Context().(peer); ok {
+		defer l.guard(p)
+		p.closed(l, err)
+	}
+	return gnet.None
+}
+
+// guard turns a panic into the end of one connection.
+func (l *loop) guard(p peer) {
+	if reason := recover(); reason != nil {
+		l.panicked(p, reason)
+	}
+}
+
+func (l *loop) panicked(p peer, reason any) {
+	l.counters.panics++
+	l.g.log.Error("BUG: panic on the event loop", "loop", l.id, "reason", reason, "stack", string(debug.Stack()))
+	defer func() {
+		if again := recover(); again != nil {
+			l.g.log.Error("BUG: panic while a connection was given up", "loop", l.id, "reason", again, "stack", string(debug.Stack()))
+		}
+	}()
+	p.panicked(l)
+}
+
+// do runs f on the loop. It may be called from any goroutine. false: the loop has ended.
+func (l *loop) do(f func()) bool {
+	return l.events.Execute(context.Background(), gnet.RunnableFunc(func(context.Context) error {
+		defer func() {
+			if reason := recover(); reason != nil {
+				l.counters.panics++
+				l.g.log.Error("BUG: panic on the event loop", "loop", l.id, "reason", reason, "stack", string(debug.Stack()))
+			}
+		}()
+		f()
+		return nil
+	})) == nil
+}
+
+// hopTick makes the loop look at its clock and deadlines. Called from the gateway's ticker.
+func (l *loop) hopTick() {
+	if l.tickPending.CompareAndSwap(false, true) && !l.do(l.tick) {
+		l.tickPending.Store(false)
+	}
+}
+
+func (l *loop) tick() {
+	l.tickPending.Store(false)
+	l.now, l.wall = l.g.clock(), time.Now()
+	l.lastTick.Store(l.now)
+	l.wheel.advance(l, l.now)
+	if l.snap != l.g.snap.Load() {
+		l.enter(l.g.snap.Load())
+	}
+	if l.g.draining.Load() || l.g.closedListeners.Load() > 0 {
+		l.drainIdle()
+	}
+	l.flushTails()
+	l.publish()
+}
+
+// enter makes the loop's own state for a snapshot. Connections kept to endpoints that it no longer has are closed.
+func (l *loop) enter(s *config.Snapshot) {
+	l.snap = s
+	l.states = l.states[:0]
+	for _, r := range s.Routes {
+		l.states = append(l.states, r.Rules.NewState())
+	}
+	for i := range l.idle {
+		l.idle[i].closeRemoved(l)
+	}
+}
+
+// turn gives where the search for an endpoint of p begins.
+func (l *loop) turn(p *upstream.Pool) uint32 {
+	for p.Index >= len(l.turns) {
+		l.turns = append(l.turns, uint32(l.id))
+	}
+	l.turns[p.Index]++
+	return l.turns[p.Index]
+}
+
+// newExchange gives an empty exchange.
+func (l *loop) newExchange() *exchange {
+	if n := len(l.freeEx); n > 0 {
+		ex := l.freeEx[n-1]
+		l.freeEx = l.freeEx[:n-1]
+		return ex
+	}
+	return &exchange{g: l.g}
+}
+
+func (l *loop) freeExchange(ex *exchange) {
+	ex.reset()
+	if len(l.freeEx) < freeListMax {
+		l.freeEx = append(l.freeEx, ex)
+	}
+}
+
+// keep copies what could not be used yet into a buffer of its own: have, if there is one, else one from the list.
+func (l *loop) keep(have, rest []byte) []byte {
+	if len(rest) == 0 {
+		l.freeBuffer(have)
+		return nil
+	}
+	if have == nil {
+		if n := len(l.freeBuf); n > 0 {
+			have = l.freeBuf[n-1]
+			l.freeBuf = l.freeBuf[:n-1]
+		}
+	}
+	if len(have) == len(rest) && &have[0] == &rest[0] {
+		return have // nothing was used of it: what comes byte by byte is not moved for each
+	}
+	return append(have[:0], rest...) // rest may be a part of have: append moves, and never overtakes
+}
+
+func (l *loop) freeBuffer(b []byte) {
+	if cap(b) > 0 && cap(b) <= keptBuffer && len(l.freeBuf) < freeListMax {
+		l.freeBuf = append(l.freeBuf, b[:0])
+	}
+}
+
+// httpDate is the value of a Date field, made once a second.
+func (l *loop) httpDate() []byte {
+	if now := time.Now(); now.Unix() != l.dateUnix {
+		l.dateUnix = now.Unix()
+		l.date = now.UTC().AppendFormat(l.date[:0], httpDateFormat)
+	}
+	return l.date
+}

@@ -1,0 +1,286 @@
+package gateway
+
+import (
+	"bytes"
+	"net/netip"
+	"strconv"
+
+	"graygate/config"
+	"graygate/gateway/http1"
+)
+
+// Heads are written anew, field by field, from what the parser understood (nothing is passed through).
+
+const (
+	tagGray   = "X-Gray-Tag: gray\r\n"
+	tagStable = "X-Gray-Tag: stable\r\n"
+)
+
+// origin is what the gateway says about where a request came from.
+type origin struct {
+	peer    string // the peer's address as text
+	trusted bool   // the peer is one of trusted_proxies: what it says in forwarding fields is kept
+	id      [32]byte
+	span    [16]byte
+}
+
+// appendRequestHead writes the head that goes upstream to ex.out.
+func (ex *exchange) appendRequestHead(r *http1.Request, o *origin) {
+	b := append(ex.out[:0], r.MethodText...)
+	b = append(b, ' ')
+	b = append(b, r.Target...)
+	b = append(b, " HTTP/1.1\r\nHost: "...)
+	if r.Host != nil {
+		b = append(b, r.Host...)
+	} else {
+		b = append(b, ex.pool.Name...) // HTTP/1.0 without Host; 1.1 must have one
+	}
+	b = append(b, "\r\n"...)
+	ex.tagAt = len(b)
+	if ex.gray && !ex.fallback {
+		b = append(b, tagGray...)
+	} else {
+		b = append(b, tagStable...)
+	}
+	if ex.rule != "" {
+		b = http1.AppendField(b, "X-Gray-Rule", unsafeBytes(ex.rule))
+	}
+	var requestID, traceparent, proto, host []byte
+	for i := range r.Fields {
+		f := &r.Fields[i]
+		if f.Hop {
+			continue
+		}
+		switch f.ID {
+		case http1.Host, http1.ContentLength, http1.TransferEncoding, http1.XGrayTag, http1.XGrayRule, http1.Upgrade, http1.Connection:
+			continue
+		case http1.Expect:
+			if !r.ExpectContinue {
+				continue
+			}
+		case http1.XForwardedFor:
+			continue // see below
+		case http1.XRequestID:
+			if n := len(f.Value); o.trusted && requestID == nil && n > 0 && n <= requestIDMax {
+				requestID = f.Value
+			}
+			continue
+		case http1.Traceparent:
+			if o.trusted && traceparent == nil && len(f.Value) > 0 {
+				traceparent = f.Value
+			}
+			continue
+		case http1.XForwardedProto:
+			if o.trusted && proto == nil && len(f.Value) > 0 {
+				proto = f.Value
+			}
+			continue
+		case http1.XForwardedHost:
+			if o.trusted && host == nil && len(f.Value) > 0 {
+				host = f.Value
+			}
+			continue
+		case http1.Forwarded, http1.XRealIP, http1.XForwardedPort, http1.Tracestate:
+			if !o.trusted {
+				continue
+			}
+		}
+		b = http1.AppendFieldBytes(b, f.Name, f.Value)
+	}
+	b = append(b, "X-Forwarded-For: "...)
+	if o.trusted { // one line, of all that came, in order: many servers read only the first
+		for i := range r.Fields {
+			if f := &r.Fields[i]; f.ID == http1.XForwardedFor && len(f.Value) > 0 {
+				b = append(b, f.Value...)
+				b = append(b, ", "...)
+			}
+		}
+	}
+	b = append(b, o.peer...)
+	if proto == nil {
+		b = append(b, "\r\nX-Forwarded-Proto: http\r\n"...)
+	} else {
+		b = append(b, "\r\n"...)
+		b = http1.AppendField(b, "X-Forwarded-Proto", proto)
+	}
+	if host == nil {
+		host = r.Host
+	}
+	if host != nil {
+		b = http1.AppendField(b, "X-Forwarded-Host", host)
+	}
+	if requestID == nil {
+		requestID = o.id[:]
+	}
+	b = http1.AppendField(b, "X-Request-Id", requestID)
+	if ex.g.logging() {
+		ex.meta = append(ex.meta, requestID...)
+	}
+	if traceparent == nil {
+		b = append(b, "traceparent: 00-"...)
+		b = append(b, o.id[:]...)
+		b = append(b, '-')
+		b = append(b, o.span[:]...)
+		b = append(b, "-00\r\n"...)
+	} else {
+		b = http1.AppendField(b, "traceparent", traceparent)
+	}
+	switch ex.bodyFrame {
+	case http1.ByLength:
+		b = append(b, "Content-Length: "...)
+		b = strconv.AppendInt(b, ex.bodyLength, 10)
+		b = append(b, "\r\n"...)
+	case http1.Chunked:
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	}
+	if ex.upgrade {
+		b = append(b, "Connection: upgrade\r\n"...)
+		b = http1.AppendField(b, "Upgrade", r.Upgrade)
+	}
+	ex.out = append(b, "\r\n"...)
+}
+
+// retag corrects X-Gray-Tag in the head that is already written: the request was assigned to gray and is served by
+// stable, and the upstream is to know what it is.
+func (ex *exchange) retag() {
+	if !ex.whole || !bytes.HasPrefix(ex.out[ex.tagAt:], []byte(tagGray)) {
+		return
+	}
+	const grow = len(tagStable) - len(tagGray)
+	end := ex.tagAt + len(tagGray)
+	ex.out = append(ex.out, tagStable[:grow]...)
+	copy(ex.out[end+grow:], ex.out[end:len(ex.out)-grow])
+	copy(ex.out[ex.tagAt:], tagStable)
+}
+
+// appendAnswerHead writes the head of the final answer.
+func (ex *exchange) appendAnswerHead(b []byte, resp *http1.Response) []byte {
+	b = appendStatus(b, resp)
+	b = appendEndToEnd(b, resp)
+	switch ex.answerFrame {
+	case http1.ByLength:
+		b = append(b, "Content-Length: "...)
+		b = strconv.AppendInt(b, resp.Length, 10)
+		b = append(b, "\r\n"...)
+	case http1.Chunked:
+		b = append(b, "Transfer-Encoding: chunked\r\n"...)
+	case http1.NoBody:
+		if resp.Length >= 0 && resp.Status != 204 { // HEAD and 304 announce what a GET would have had
+			b = append(b, "Content-Length: "...)
+			b = strconv.AppendInt(b, resp.Length, 10)
+			b = append(b, "\r\n"...)
+		}
+	}
+	switch {
+	case ex.closeDown:
+		b = append(b, "Connection: close\r\n"...)
+	case ex.minor == 0:
+		b = append(b, "Connection: keep-alive\r\n"...)
+	}
+	return append(b, "\r\n"...)
+}
+
+// appendInterimHead writes a 1xx head.
+func appendInterimHead(b []byte, resp *http1.Response) []byte {
+	return append(appendEndToEnd(appendStatus(b, resp), resp), "\r\n"...)
+}
+
+// appendSwitchHead writes a 101: here the hop-by-hop fields are the message.
+func appendSwitchHead(b []byte, resp *http1.Response) []byte {
+	b = appendEndToEnd(appendStatus(b, resp), resp)
+	b = append(b, "Connection: upgrade\r\n"...)
+	b = http1.AppendField(b, "Upgrade", resp.Upgrade)
+	return append(b, "\r\n"...)
+}
+
+func appendStatus(b []byte, resp *http1.Response) []byte {
+	b = append(b, "HTTP/1.1 "...)
+	b = strconv.AppendInt(b, int64(resp.Status), 10)
+	b = append(b, ' ')
+	b = append(b, resp.Reason...)
+	return append(b, "\r\n"...)
+}
+
+// appendEndToEnd writes the fields that are meant for the client: all but the hop-by-hop ones and the framing.
+func appendEndToEnd(b []byte, resp *http1.Response) []byte {
+	for i := range resp.Fields {
+		f := &resp.Fields[i]
+		if f.Hop {
+			continue
+		}
+		switch f.ID {
+		case http1.ContentLength, http1.TransferEncoding, http1.Connection, http1.Upgrade, http1.XGraygateError:
+			continue
+		}
+		b = http1.AppendFieldBytes(b, f.Name, f.Value)
+	}
+	return b
+}
+
+// omitNamed leaves out of a body's trailers what the head's Connection fields name.
+func omitNamed(body *http1.Body, fields []http1.Field) {
+	for i := range fields {
+		if fields[i].ID == http1.Connection {
+			body.Omit(fields[i].Value)
+		}
+	}
+}
+
+// clientAddress is the address that a request is attributed to: the peer's, or, if that is a trusted proxy, the last
+// one in X-Forwarded-For that is not (RFC 7239 7.4 has the reasoning). An entry that is no address ends the search.
+func clientAddress(peer netip.Addr, r *http1.Request, snap *config.Snapshot) netip.Addr {
+	address := peer
+	for i := len(r.Fields) - 1; i >= 0; i-- {
+		if r.Fields[i].ID != http1.XForwardedFor {
+			continue
+		}
+		list := r.Fields[i].Value
+		for len(list) > 0 {
+			if !trusts(snap, address) {
+				return address
+			}
+			entry := list
+			if comma := bytes.LastIndexByte(list, ','); comma >= 0 {
+				entry, list = list[comma+1:], list[:comma]
+			} else {
+				list = nil
+			}
+			if entry = bytes.TrimSpace(entry); len(entry) == 0 {
+				continue // RFC 9110 5.6.1.2: an empty element is none
+			}
+			next, err := netip.ParseAddr(unsafeString(entry))
+			if err != nil {
+				return address
+			}
+			address = next.Unmap()
+		}
+	}
+	return address
+}
+
+// trusts reports whether what address says about others is believed.
+func trusts(snap *config.Snapshot, address netip.Addr) bool {
+	for _, p := range snap.Plan.TrustedProxies {
+		if p.Contains(address) {
+			return true
+		}
+	}
+	return false
+}
+
+const hexDigits = "0123456789abcdef"
+
+// identify draws the ids of a request: 128 random bits, which are its X-Request-Id and its trace's id both, so that
+// one leads to the other, and 64 for the span. From a ChaCha8 stream of the loop's own.
+func (l *loop) identify(o *origin) {
+	hex64(o.id[:16], l.random.Uint64())
+	hex64(o.id[16:], l.random.Uint64())
+	hex64(o.span[:], l.random.Uint64()|1) // an all-zero span id is invalid (W3C Trace Context 2.2.2.4)
+}
+
+func hex64(dst []byte, v uint64) {
+	for i := range 16 {
+		dst[i] = hexDigits[v>>60]
+		v <<= 4
+	}
+}

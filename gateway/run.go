@@ -1,0 +1,321 @@
+package gateway
+
+import (
+	"net/netip"
+	"time"
+
+	"graygate/config"
+	"graygate/gateway/http1"
+	"graygate/telemetry"
+)
+
+// The life of an exchange on its loop: begun, pumped, completed or failed, ended.
+
+// beginExchange parses the head, decides, and builds the head that goes upstream. When it returns, the exchange
+// stands in d.ex, or it has been answered already.
+func (l *loop) beginExchange(d *downstream, snap *config.Snapshot, head []byte) {
+	r := &l.request
+	ex := l.newExchange()
+	ex.snap, ex.d, ex.listener, d.ex = snap, d, d.listener, ex
+	ex.began, ex.client = time.Now(), d.peerText
+	l.counters.requests++
+	if err := http1.ParseRequest(head, r, l.g.headLimits(snap)); err != nil {
+		ex.closeDown = true
+		ex.arrived.Store(true)
+		l.fail(ex, clientFault(err))
+		return
+	}
+	l.describe(ex, r)
+	ex.method, ex.minor, ex.closeDown = r.Method, r.Minor, r.Close
+	ex.askedClose = r.Close
+	ex.body.Reset(r.Framing, r.Length)
+	if r.Framing == http1.Chunked {
+		omitNamed(&ex.body, r.Fields)
+	}
+	ex.arrived.Store(ex.body.Done())
+	ex.bodyFrame, ex.bodyLength, ex.bodyLimit = r.Framing, r.Length, snap.Plan.Limits.BodySize
+	ex.upgrade = len(r.Upgrade) > 0 // also for what is refused here: it closes the connection
+	if fault := ex.refused(r); fault != nil {
+		l.fail(ex, fault)
+		return
+	}
+	if snap != l.snap {
+		l.enter(snap)
+	}
+	at := snap.Router.Find(r.Host, r.Path)
+	if at < 0 {
+		l.fail(ex, faultNoRoute)
+		return
+	}
+	from := origin{peer: d.peerText, trusted: trusts(snap, d.peer)}
+	address := d.peer
+	if from.trusted {
+		address = clientAddress(d.peer, r, snap)
+	}
+	l.identify(&from)
+	l.decide(ex, snap.Routes[at], r, address)
+	ex.whole = true
+	ex.appendRequestHead(r, &from)
+}
+
+// refused is what is asked of a request before it is routed.
+func (ex *exchange) refused(r *http1.Request) *Fault {
+	if ex.bodyLimit >= 0 && r.Framing == http1.ByLength && r.Length > ex.bodyLimit {
+		return faultBodyTooLarge
+	}
+	if http1.EqualFold(r.Upgrade, "websocket") && len(r.Get(http1.SecWebSocketKey)) == 0 {
+		return faultBadUpgrade // RFC 6455 4.2.1
+	}
+	return nil
+}
+
+// decide runs the route's rules over the request's attributes.
+func (l *loop) decide(ex *exchange, route *config.Route, r *http1.Request, address netip.Addr) {
+	a := &l.attrs
+	a.Reset(ex.snap.Schema)
+	a.SetRequest(r.MethodText, r.Host, r.Path, r.Query, address)
+	a.SetTime(l.wall)
+	for i := range r.Fields {
+		a.AddHeader(r.Fields[i].Name, r.Fields[i].Value)
+	}
+	ex.route, ex.pool = route, route.Stable
+	if n := route.Rules.Decide(a, l.states[route.Index]); n >= 0 {
+		target := &route.Targets[n]
+		ex.rule, ex.pool, ex.gray = target.Rule, target.Pool, target.Gray
+	}
+	ex.force = ex.pool == route.Stable
+	if ex.gray {
+		l.counters.gray++
+	}
+}
+
+// pump moves the request on: body bytes from in, a connection if there is none, and what there is to the upstream.
+// It returns how many bytes of in were used; stop: nothing more can be done with the rest of in now. When the
+// exchange has ended meanwhile, the client's d.ex is no longer ex.
+func (l *loop) pump(ex *exchange, in []byte) (used int, stop bool) {
+	d := ex.d
+	for {
+		n, fault := ex.takeBody(in[used:], replayBytes)
+		used += n
+		if fault != nil {
+			l.fail(ex, fault)
+			return used, false
+		}
+		full := len(ex.out)-ex.sent >= replayBytes // then n is 0 for want of room, which flush makes
+		if ex.u == nil && ex.dialing == nil && !l.dispatch(ex) {
+			return used, false
+		}
+		if ex.u != nil {
+			l.flush(ex)
+		}
+		if ex.leave || ex.u == nil || n == 0 && !full || ex.requestDone() {
+			break
+		}
+	}
+	timeouts := &ex.snap.Plan.Timeouts
+	switch {
+	case !ex.requestDone():
+		l.wheel.set(&d.timer, l.now+int64(timeouts.Body))
+		if ex.u != nil && ex.body.Remaining() > relayBytes {
+			ex.leave = true
+		}
+	case ex.u != nil:
+		l.wheel.set(&d.timer, 0)
+		if ex.phase == awaitHead && ex.u.timer.deadline == 0 {
+			l.wheel.set(&ex.u.timer, l.now+int64(timeouts.ResponseHead))
+		}
+	default:
+		l.wheel.set(&d.timer, 0)
+	}
+	return used, true
+}
+
+// complete sends the last bytes of an answer and ends its exchange.
+func (l *loop) complete(ex *exchange, out []byte) {
+	d, u := ex.d, ex.u
+	pieces := ex.begun // the answer came in more than one piece
+	ex.begun = true
+	rest := d.send(l, out, true, ex.closeDown)
+	if d.state != downOpen {
+		return
+	}
+	ex.bytesOut += int64(len(out)) // what is left of it goes to a relay
+	if u != nil {
+		u.ex, ex.u = nil, nil
+		// What stands behind the last of many pieces is not in the same read. To look for it is one call for many, and
+		// keeps it from being taken for the next answer.
+		if ex.keepUp && (!pieces || quiet(u.fd)) {
+			l.freeBuffer(u.in)
+			u.in = nil
+			l.putIdle(u)
+		} else {
+			u.close(l)
+		}
+	}
+	if rest != nil {
+		l.leave(ex, d.in, rest, nil)
+		return
+	}
+	closing, linger := ex.closeDown, ex.lingers() || len(d.in) > 0
+	idle := ex.snap.Plan.Timeouts.Idle
+	l.end(ex)
+	if closing {
+		d.finish(l, linger)
+		return
+	}
+	d.ready(l, idle)
+	d.resume(l)
+}
+
+// lingers reports whether the client may still be sending when its connection is closed after this answer.
+func (ex *exchange) lingers() bool { return !ex.requestDone() || !ex.askedClose }
+
+// resume goes on with input that waited for the answer before.
+func (d *downstream) resume(l *loop) {
+	if d.state == downOpen && d.ex == nil && len(d.in) > 0 {
+		d.goOn(l)
+	}
+}
+
+// refuse answers a client that has not even a whole head, and closes.
+func (l *loop) refuse(d *downstream, snap *config.Snapshot, fault *Fault) {
+	ex := l.newExchange()
+	ex.snap, ex.d, ex.listener, d.ex = snap, d, d.listener, ex
+	ex.began, ex.client = time.Now(), d.peerText
+	ex.closeDown = true
+	ex.arrived.Store(true)
+	l.counters.requests++
+	l.fail(ex, fault)
+}
+
+// fail ends an exchange by a fault: with an answer of our own if nothing of another was sent, else by cutting the
+// client's connection, so that it can tell.
+func (l *loop) fail(ex *exchange, fault *Fault) {
+	d := ex.d
+	ex.fault = fault
+	l.dropUpstream(ex)
+	if ex.begun {
+		ex.cut = true
+		framed := ex.framed()
+		l.end(ex)
+		if framed {
+			d.finish(l, true)
+			return
+		}
+		d.ex = nil
+		d.reset(l)
+		return
+	}
+	closing := ex.closeDown || fault.ends() || !ex.requestDone() || ex.upgrade || l.g.draining.Load()
+	ex.closeDown = closing
+	l.out = ex.appendLocalAnswer(l.out[:0], fault, l.httpDate())
+	ex.status = fault.Status
+	ex.bytesOut += int64(len(l.out))
+	idle := ex.snap.Plan.Timeouts.Idle
+	rest := d.send(l, l.out, true, closing)
+	if d.state != downOpen {
+		return
+	}
+	l.end(ex)
+	switch {
+	case rest != nil: // a client that does not read even its refusal
+		d.ex = nil
+		d.reset(l)
+	case closing:
+		d.finish(l, true)
+	default:
+		d.ready(l, idle)
+	}
+}
+
+// framed reports whether the client can tell from the framing that an answer broke off. Then the end of the stream is
+// enough; a RST would also destroy answers before this one that are still on their way.
+func (ex *exchange) framed() bool { return ex.answerFrame != http1.UntilClose }
+
+// abandon ends an exchange whose client is gone.
+func (l *loop) abandon(ex *exchange, fault *Fault) {
+	ex.fault = fault
+	if ex.status == 0 {
+		ex.status = fault.Status // 499: said in the log alone
+	}
+	l.dropUpstream(ex)
+	l.end(ex)
+}
+
+// dropUpstream parts an exchange from its connection, whose answer can no longer be used. An attempt under way goes
+// on for the sake of the next request.
+func (l *loop) dropUpstream(ex *exchange) {
+	if u := ex.u; u != nil {
+		u.ex, ex.u = nil, nil
+		u.close(l)
+	}
+	if u := ex.dialing; u != nil {
+		u.ex, ex.dialing = nil, nil
+	}
+}
+
+// end writes the exchange into the books and frees it.
+func (l *loop) end(ex *exchange) {
+	if ex.fallback {
+		l.counters.fallbacks++
+	}
+	switch {
+	case ex.fault == nil:
+		l.counters.answered++
+	case ex.cut:
+		l.counters.cut++
+	case !ex.begun && ex.status == ex.fault.Status:
+		l.counters.local++
+	}
+	l.g.logExchange(ex)
+	l.freeExchange(ex)
+}
+
+// describe notes what the access log wants of the request, while the head is at hand.
+func (l *loop) describe(ex *exchange, r *http1.Request) {
+	if !l.g.logging() {
+		return
+	}
+	ex.meta = append(ex.meta[:0], r.MethodText...)
+	ex.metaMethod = len(ex.meta)
+	ex.meta = append(ex.meta, r.Target...)
+	ex.metaTarget = len(ex.meta)
+	ex.meta = append(ex.meta, r.Host...)
+	ex.metaHost = len(ex.meta)
+}
+
+// logExchange hands a finished exchange to the access log, if it is one that the log wants. Safe for concurrent use.
+func (g *Gateway) logExchange(ex *exchange) {
+	a := g.access.Load()
+	if a == nil || !a.wants(ex) {
+		return
+	}
+	rec := a.log.Take()
+	fillRecord(rec, ex, time.Now())
+	a.log.Put(rec)
+}
+
+func fillRecord(rec *telemetry.Record, ex *exchange, now time.Time) {
+	rec.Time = ex.began
+	rec.Duration = now.Sub(ex.began)
+	rec.Client = ex.client
+	rec.Method = append(rec.Method, ex.meta[:ex.metaMethod]...)
+	rec.Target = append(rec.Target, ex.meta[ex.metaMethod:ex.metaTarget]...)
+	rec.Host = append(rec.Host, ex.meta[ex.metaTarget:ex.metaHost]...)
+	rec.RequestID = append(rec.RequestID, ex.meta[ex.metaHost:]...)
+	rec.Status, rec.BytesOut, rec.Cut = ex.status, ex.bytesOut, ex.cut
+	if ex.route != nil {
+		rec.Route, rec.Rule, rec.Pool = ex.route.Name, ex.rule, ex.pool.Name
+		rec.Tag = "stable"
+		if ex.gray {
+			rec.Tag = "gray"
+		}
+	}
+	rec.Attempts, rec.Fallback = ex.asked, ex.fallback
+	if ex.attempts > 0 {
+		rec.Upstream = ex.tried[ex.attempts-1].Address
+	}
+	if ex.fault != nil {
+		rec.Error = ex.fault.Code
+	}
+}

@@ -1,0 +1,73 @@
+package gateway
+
+import (
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// tunnel copies both ways between a client and an upstream that have agreed on another protocol (101). It ends when
+// both have ended their streams, when one of them breaks, or when nothing has come from either for the time-out.
+func (r *relay) tunnel() {
+	r.stopUpload()
+	t := &tunnelled{r: r, idle: r.ex.snap.Plan.Timeouts.Tunnel}
+	t.seen.Store(r.g.clock())
+	var up sync.WaitGroup
+	up.Go(func() { t.copy(r.up, r.client, r.fromClient, nil) })
+	first := r.toClient
+	t.copy(r.client, r.up, append(first, r.fromUp...), &r.ex.bytesOut)
+	up.Wait()
+	r.fromClient, r.fromUp, r.toClient = nil, nil, nil
+	_ = r.up.Close()
+	_ = r.client.Close()
+	r.from.listener.release()
+	r.book()
+}
+
+type tunnelled struct {
+	r    *relay
+	idle time.Duration
+	seen atomic.Int64 // when something last came, from either side
+}
+
+// copy goes one way. The end of a stream is passed on as such, so that the other way may go on.
+func (t *tunnelled) copy(to, from *net.TCPConn, first []byte, count *int64) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			t.r.g.relayPanicked(reason)
+			t.r.cut()
+		}
+	}()
+	piece := first
+	for {
+		if len(piece) > 0 {
+			if t.r.write(to, piece) != nil {
+				t.r.cut()
+				return
+			}
+			if count != nil {
+				*count += int64(len(piece))
+			}
+			putBuffer(piece)
+		}
+		var err error
+		piece, err = readSome(from, t.idle)
+		now := t.r.g.clock()
+		switch {
+		case err == nil:
+			t.seen.Store(now)
+		case errors.Is(err, io.EOF):
+			_ = to.CloseWrite()
+			return
+		case errors.Is(err, os.ErrDeadlineExceeded) && now-t.seen.Load() < int64(t.idle):
+			// The other way is alive.
+		default:
+			t.r.cut()
+			return
+		}
+	}
+}
