@@ -1,0 +1,133 @@
+package gateway_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"graygate/internal/testkit"
+)
+
+// steady is a client and a backend that allocate nothing once they run, so that what is allocated is the gateway's.
+type steady struct {
+	name    string
+	config  string // more of the config, for testkit.Config
+	request string
+	answer  string // as the upstream sends it
+	comes   string // as the client gets it; "": the same
+}
+
+var steadies = func() []steady {
+	answer := testkit.Answer("200 OK", strings.Repeat("x", 100), "Content-Type: text/plain")
+	const typed = "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\n"
+	comes := typed + strings.Repeat("x", 100)
+	browser := []string{"User-Agent: Mozilla/5.0 (X11; Linux x86_64)", "Accept: text/html", "Accept-Language: en", "Accept-Encoding: gzip, br", "Cookie: a=b; session=0123456789abcdef; uid=42", "X-Forwarded-For: 1.2.3.4"}
+	return []steady{
+		{"plain", "", testkit.Get("/"), answer, comes},
+		{"gray", "loops: 1\n", testkit.Get("/?a=b", append(browser, "X-Gray-Tag: gray")...), answer, comes},
+		{"post", "", testkit.Post("/", strings.Repeat("y", 1000), browser...), answer, comes},
+		{"chunked", "", testkit.Get("/", browser...), "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\na\r\n0123456789\r\n0\r\n\r\n", ""},
+		{"medium", "", testkit.Get("/"), testkit.Answer("200 OK", strings.Repeat("x", 20_000)), ""},
+		{"logged", "access_log: {to: /dev/null, sample: all}\n", testkit.Get("/", browser...), answer, comes},
+		{"sampled", "access_log: {to: /dev/null, sample: 1%}\n", testkit.Get("/", browser...), answer, comes},
+		{"trusted", "trusted_proxies: [127.0.0.1]\n", testkit.Get("/", append(browser, "X-Request-Id: mine")...), answer, comes},
+		{"304", "", testkit.Get("/", browser...), testkit.Answer("304 Not Modified", ""), ""},
+	}
+}()
+
+// start gives a function that makes one request and takes its answer.
+func (s steady) start(tb testing.TB) (once func()) {
+	handle := func(c *testkit.Conn) {
+		_ = c.SetNoDelay(true)
+		answer, end := []byte(s.answer), []byte("\r\n\r\n")
+		_, body, _ := strings.Cut(s.request, "\r\n\r\n")
+		buf := make([]byte, 1<<16)
+		have := 0
+		for {
+			n, err := c.TCPConn.Read(buf[have:])
+			if err != nil {
+				return
+			}
+			have += n
+			at := bytes.Index(buf[:have], end)
+			if at < 0 || have < at+4+len(body) {
+				continue
+			}
+			have = copy(buf, buf[at+4+len(body):have])
+			if _, err := c.TCPConn.Write(answer); err != nil {
+				return
+			}
+		}
+	}
+	stable, gray := testkit.NewBackend(tb, handle), testkit.NewBackend(tb, handle)
+	config := testkit.Config(testkit.Pool(stable), testkit.Pool(gray), s.config+"attributes: {userid: {from: [header X-User-Id, cookie uid]}}\n")
+	config += "      - {name: share, percent: 50, by: userid}\n      - {name: every, percent: 10, by: request}\n"
+	p := testkit.Gateway(tb, config)
+	conn, err := net.Dial("tcp", p.Addr)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = conn.Close() })
+	want := []byte(s.comes)
+	if s.comes == "" {
+		want = []byte(s.answer)
+	}
+	request, got := []byte(s.request), make([]byte, len(want))
+	_ = conn.SetDeadline(time.Now().Add(time.Minute))
+	return func() {
+		if _, err := conn.Write(request); err != nil {
+			tb.Fatal(err)
+		}
+		if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, want) {
+			tb.Fatalf("got %q, %v, want %q", got, err, want)
+		}
+	}
+}
+
+// Once warm, a request allocates nothing, whatever it is.
+func TestRequestsAllocateNothing(t *testing.T) {
+	const requests, most = 3000, 0.02
+	for _, s := range steadies {
+		t.Run(s.name, func(t *testing.T) {
+			once := s.start(t)
+			for range 2000 { // buffers, free lists, the growth of the log's
+				once()
+			}
+			var each float64
+			for range 5 { // what else goes on in the process can only add
+				var before, after runtime.MemStats
+				runtime.ReadMemStats(&before)
+				for range requests {
+					once()
+				}
+				runtime.ReadMemStats(&after)
+				each = float64(after.Mallocs-before.Mallocs) / requests
+				if each < most || s.name == "logged" && testkit.Race && each < 1 { // the race detector makes a sync.Pool forget
+					return
+				}
+			}
+			t.Errorf("allocations per request, in the best of 5 runs of %d: got %.3f, want less than %v (the clock's ticks)", requests, each, most)
+		})
+	}
+}
+
+// BenchmarkProxy measures one request through the gateway, client and backend included, one at a time.
+func BenchmarkProxy(b *testing.B) {
+	for _, s := range steadies {
+		b.Run(fmt.Sprintf("case=%s", s.name), func(b *testing.B) {
+			once := s.start(b)
+			for range 100 {
+				once()
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				once()
+			}
+		})
+	}
+}
