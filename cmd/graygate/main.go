@@ -1,0 +1,51 @@
+// Command graygate is the gateway and the tools around it.
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/alecthomas/kong"
+)
+
+const description = `An edge gateway that releases new versions to a few.
+
+Examples:
+  graygate demo                                try it: backends and gateway in one process
+  graygate check -c /etc/graygate/graygate.yaml        every mistake, with its line and how to mend it
+  graygate serve -c /etc/graygate/graygate.yaml        run
+  graygate reload -c /etc/graygate/graygate.yaml       put the changed file into force, and say whether it was`
+
+type commands struct {
+	Serve   serveCommand   `cmd:"" help:"Run the gateway. SIGHUP reloads, SIGTERM drains (a second one stops), SIGUSR2 starts the new binary and hands the sockets over."`
+	Check   checkCommand   `cmd:"" help:"Check a config file; exit status 1 if it has mistakes, all of which are said."`
+	Reload  reloadCommand  `cmd:"" help:"Make the running gateway reload its config, and wait for the outcome; exit status 1 if it kept the old one."`
+	Demo    demoCommand    `cmd:"" help:"Run the gateway with a backend of its own at every endpoint of the config."`
+	Version versionCommand `cmd:"" help:"Print the version."`
+}
+
+// configFlag is the flag that all commands share.
+type configFlag struct {
+	Config string `short:"c" required:"" placeholder:"FILE" help:"The config file."`
+}
+
+func main() {
+	var c commands
+	k := kong.Parse(&c, kong.Name("graygate"), kong.Description(description), kong.UsageOnError(), kong.ConfigureHelp(kong.HelpOptions{Compact: true}))
+	err := k.Run()
+	var status exitStatus
+	switch {
+	case err == nil:
+	case errors.As(err, &status):
+		os.Exit(int(status))
+	default:
+		fmt.Fprintln(os.Stderr, "graygate:", err)
+		os.Exit(1)
+	}
+}
+
+// exitStatus ends the process with that status when everything there is to say was said.
+type exitStatus int
+
+func (s exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(s)) }
