@@ -15,7 +15,7 @@ import (
 func TestAsymmetry(t *testing.T) {
 	const (
 		size      = 10 << 10
-		most      = 1 << 20   // PROMISES 12
+		most      = 1 << 20   // what 10 KiB of input may cost
 		mostHeld  = 256 << 10 // of that, for as long as it lasts; 64 KiB are the backend's reader
 		many, few = 40, 3
 	)

@@ -15,7 +15,7 @@ import (
 func TestSlowCrowd(t *testing.T) {
 	const (
 		deadline = 600 * time.Millisecond
-		slack    = time.Second // PROMISES 14
+		slack    = time.Second // late is late by no more
 		each     = 4
 	)
 	p, _ := plain(t, testkit.Echo("stable"), "timeouts: {head: 600ms, body: 600ms, idle: 600ms}\n")

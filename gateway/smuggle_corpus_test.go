@@ -2,7 +2,7 @@ package gateway_test
 
 import "strings"
 
-// smugglingCorpus is what PROMISES 1 to 8 and 10 speak of, as a client would send it. The attacks are those of public research: Linhart et
+// smugglingCorpus is how requests are smuggled, as a client would send it. The attacks are those of public research: Linhart et
 // al. 2005; Kettle 2019, 2022, 2025; Klein 2020; Weikop 2025; and of the issue trackers of the servers that fell for them.
 func smugglingCorpus() []attack {
 	var all []attack
@@ -29,7 +29,7 @@ func smugglingCorpus() []attack {
 	}
 	const isGet, isPost = "GET /{id}", "POST /{id}"
 
-	// PROMISES 2: Content-Length with Transfer-Encoding.
+	// Content-Length with Transfer-Encoding.
 	for _, fields := range []string{
 		"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n", "Transfer-Encoding: chunked\r\nContent-Length: 6\r\n",
 		"Content-Length: 0\r\nTransfer-Encoding: chunked\r\n", "content-length: 6\r\nTRANSFER-ENCODING: CHUNKED\r\n",
@@ -40,7 +40,7 @@ func smugglingCorpus() []attack {
 		f(post+fields+"\r\n0\r\n\r\n"+evil, "400")
 	}
 
-	// PROMISES 3: a transfer coding that is anything but exactly chunked.
+	// a transfer coding that is anything but exactly chunked.
 	for _, value := range []string{
 		" chunked, identity", " chunked, chunked", " chunked,", " ,chunked", " xchunked", " chunke", " identity", "", " \"chunked\"", " chunked;q=1",
 		" chunked gzip", " x;y=chunked", " chunked\t;", " 'chunked'", " chunked\u2028", " cow", " chunked\xa0", " ch\xc3\xbcnked", " =chunked", " chunked, gzip",
@@ -62,7 +62,7 @@ func smugglingCorpus() []attack {
 	f(post+"X-Transfer-Encoding: chunked\r\nContent-Length: 3\r\n\r\nabc", "200", isPost+" abc")
 	f(post+"Connection: Transfer-Encoding\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n", "200", isPost+" abc")
 
-	// PROMISES 4: Content-Length.
+	// Content-Length.
 	for _, value := range []string{
 		"", "+6", "-6", "-0", "6,6", "6, 6", "6,7", "6 6", "6\t6", "0x6", "6h", "6.0", "6e0", "\"6\"", "6;", ";6", "6,", ",6", "1_0", "९", "\xb2",
 		"9223372036854775808", "18446744073709551616", "18446744073709551622", "99999999999999999999", "00000000000000000006", "4294967302x", "a", "6 0",
@@ -88,7 +88,7 @@ func smugglingCorpus() []attack {
 	f(post+"\r\nabc def"+evil, "200 400", isPost)
 	f(get+"Content-Length: 3\r\n\r\nabc"+strings.ReplaceAll(get, "{id}", "two-{id}")+"\r\n", "200 200", isGet+" abc", "GET /two-{id}")
 
-	// PROMISES 5: chunks.
+	// chunks.
 	for _, text := range []string{
 		"3 \r\nabc\r\n0\r\n\r\n", " 3\r\nabc\r\n0\r\n\r\n", "\t3\r\nabc\r\n0\r\n\r\n", "3\t\r\nabc\r\n0\r\n\r\n", "0x3\r\nabc\r\n0\r\n\r\n", "+3\r\nabc\r\n0\r\n\r\n",
 		"-3\r\nabc\r\n0\r\n\r\n", "\r\n3\r\nabc\r\n0\r\n\r\n", "3\nabc\r\n0\r\n\r\n", "3\r\nabc\n0\r\n\r\n", "3\r\nabc\r\n0\n\r\n", "3\r\nabc\r\n0\r\n\n", "3\rabc\r\n0\r\n\r\n",
@@ -115,7 +115,7 @@ func smugglingCorpus() []attack {
 	f(chunked+"0\r\n\r\nX"+evil, "200 200", isPost, "XGET /evil-{id}")
 	f(chunked+strings.Repeat("1000\r\n"+strings.Repeat("y", 4096)+"\r\n", 17)+"0\r\n\r\n"+evil, "413 body")
 
-	// PROMISES 6: bytes that readers take for a line's end, or for nothing.
+	// bytes that readers take for a line's end, or for nothing.
 	for _, raw := range []string{
 		"GET /{id} HTTP/1.1\n" + host + "\r\n", "GET /{id} HTTP/1.1\r\nHost: example.test\n\r\n", get + "\n", "GET /{id} HTTP/1.1\n\nHost: example.test\n\n", "\nGET /{id} HTTP/1.1\r\n" + host + "\r\n",
 		"GET /{id} HTTP/1.1\rHost: example.test\r\n\r\n", get + "X: a\rb\r\n\r\n", get + "X: a\r\rb\r\n\r\n", get + "X: a\r\r\n\r\n", "\rGET /{id} HTTP/1.1\r\n" + host + "\r\n",
@@ -171,7 +171,7 @@ func smugglingCorpus() []attack {
 	f(get+"\r\n"+strings.ReplaceAll(get, "{id}", "two-{id}")+"X : y\r\n\r\n"+evil, "200 400", isGet)
 	f(get+"\r\n"+chunkedTwo(chunked)+"zz\r\n"+evil, "200 400 body", isGet)
 
-	// PROMISES 7: Host.
+	// Host.
 	for _, fields := range []string{
 		"", "X: y\r\n", host + host, "Host: example.test\r\nHost: evil.test\r\n", "Host:\r\n", "Host: \r\n", "Host: a b\r\n", "Host: example.test:\r\n", "Host: example.test:0\r\n", "Host: example.test:65536\r\n",
 		"Host: example.test:080\r\n", "Host: example.test:+80\r\n", "Host: example.test:80:80\r\n", "Host: u@example.test\r\n", "Host: example.test/x\r\n", "Host: example.test?x\r\n", "Host: example.test#x\r\n", "Host: ex%ample.test\r\n",
@@ -192,7 +192,7 @@ func smugglingCorpus() []attack {
 	f("GET /{id} HTTP/1.1\r\n"+host+"Connection: Host\r\n\r\n", "200", isGet)
 	f("GET /{id} HTTP/1.1\r\n"+host+"H.ost: x\r\nHost_: y\r\n\r\n", "200", isGet)
 
-	// PROMISES 8 and 10: Connection and Upgrade. What is named there is looked at in TestHopByHop.
+	// Connection and Upgrade. What is named there is looked at in TestHopByHop.
 	f(get+"Connection: "+strings.Repeat("x,", 65)+"\r\n\r\n"+evil, "400")
 	f(get+"Connection: upgrade\r\nUpgrade: websocket\r\n\r\n"+evil, "400")
 	f(get+"Connection: upgrade\r\nUpgrade: WebSocket\r\nSec-WebSocket-Key:\r\n\r\n"+evil, "400")

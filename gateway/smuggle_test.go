@@ -151,7 +151,7 @@ func splits(raw, id string) map[string][]string {
 }
 
 // TestHopByHop has either side name fields in Connection, in every way that this can be written, and use those that are hop-by-hop by
-// themselves: none goes on, in heads or trailers, and what frames or routes a message cannot be taken away by naming it (PROMISES 8).
+// themselves: none goes on, in heads or trailers, and what frames or routes a message cannot be taken away by naming it.
 func TestHopByHop(t *testing.T) {
 	const secret, public = "secret-value", "public-value"
 	lines := func(list ...string) string { return strings.Join(list, "\r\n") + "\r\n" }
