@@ -217,14 +217,7 @@ func (g *Gateway) LoopLag() time.Duration {
 // Drain stops accepting, lets what is under way end, tells the clients good-bye, and stops the gateway: when nobody
 // is connected any more, or when ctx is done, then by cutting what is left.
 func (g *Gateway) Drain(ctx context.Context) {
-	g.mu.Lock()
-	g.draining.Store(true)
-	listeners := g.listeners
-	g.listeners = map[string]*listener{}
-	g.mu.Unlock()
-	for _, ln := range listeners {
-		ln.stop()
-	}
+	g.stopListening()
 	wait := time.NewTicker(tick / 4)
 	defer wait.Stop()
 	for g.Connections() > 0 {
@@ -241,15 +234,8 @@ func (g *Gateway) Drain(ctx context.Context) {
 // Stop ends the gateway at once: whoever is connected is cut off.
 func (g *Gateway) Stop() {
 	g.stopOnce.Do(func() {
-		g.draining.Store(true)
 		g.stopping.Store(true)
-		g.mu.Lock()
-		listeners := g.listeners
-		g.listeners = map[string]*listener{}
-		g.mu.Unlock()
-		for _, ln := range listeners {
-			ln.stop()
-		}
+		g.stopListening()
 		g.end()
 		g.dialling.Wait() // on the loops still: a connection that is handed to a loop which has ended would wait for ever
 		g.relays.cutAll()
@@ -259,6 +245,18 @@ func (g *Gateway) Stop() {
 		g.stopLoops()
 		g.access.Swap(nil).close()
 	})
+}
+
+// stopListening begins the end: no listener accepts any more, and no reload opens another.
+func (g *Gateway) stopListening() {
+	g.mu.Lock()
+	g.draining.Store(true)
+	listeners := g.listeners
+	g.listeners = map[string]*listener{}
+	g.mu.Unlock()
+	for _, ln := range listeners {
+		ln.stop()
+	}
 }
 
 // clock is the time on the loops' clock: nanoseconds since the gateway began. Monotonic; safe for concurrent use.

@@ -146,7 +146,7 @@ func (ln *listener) refuse(conn *net.TCPConn) {
 		defer ln.g.refusing.Add(-1)
 		defer conn.Close()
 		ex := exchange{closeDown: true}
-		answer := ex.appendLocalAnswer(nil, faultTooMany, time.Now().UTC().AppendFormat(nil, httpDateFormat))
+		answer := ex.appendLocalAnswer(nil, faultTooMany, dateNow())
 		_ = conn.SetDeadline(time.Now().Add(time.Second))
 		_, _ = conn.Write(answer)
 		_ = conn.CloseWrite()

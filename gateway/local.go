@@ -2,11 +2,15 @@ package gateway
 
 import (
 	"strconv"
+	"time"
 
 	"graygate/gateway/http1"
 )
 
 const httpDateFormat = "Mon, 02 Jan 2006 15:04:05 GMT"
+
+// dateNow is the value of a Date field, for answers made off the loops, which keep theirs (see httpDate).
+func dateNow() []byte { return time.Now().UTC().AppendFormat(nil, httpDateFormat) }
 
 // appendLocalAnswer writes an answer of the gateway's own: the fault's status, a line of text, and its code for
 // machines in X-Graygate-Error.

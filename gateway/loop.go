@@ -104,8 +104,7 @@ func (l *loop) guard(p peer) {
 }
 
 func (l *loop) panicked(p peer, reason any) {
-	l.counters.panics++
-	l.g.log.Error("BUG: panic on the event loop", "loop", l.id, "reason", reason, "stack", string(debug.Stack()))
+	l.noteBug(reason)
 	defer func() {
 		if again := recover(); again != nil {
 			l.g.log.Error("BUG: panic while a connection was given up", "loop", l.id, "reason", again, "stack", string(debug.Stack()))
@@ -114,13 +113,18 @@ func (l *loop) panicked(p peer, reason any) {
 	p.panicked(l)
 }
 
+// noteBug counts a panic that was caught, and logs where it came from.
+func (l *loop) noteBug(reason any) {
+	l.counters.panics++
+	l.g.log.Error("BUG: panic on the event loop", "loop", l.id, "reason", reason, "stack", string(debug.Stack()))
+}
+
 // do runs f on the loop. It may be called from any goroutine. false: the loop has ended.
 func (l *loop) do(f func()) bool {
 	return l.events.Execute(context.Background(), gnet.RunnableFunc(func(context.Context) error {
 		defer func() {
 			if reason := recover(); reason != nil {
-				l.counters.panics++
-				l.g.log.Error("BUG: panic on the event loop", "loop", l.id, "reason", reason, "stack", string(debug.Stack()))
+				l.noteBug(reason)
 			}
 		}()
 		f()

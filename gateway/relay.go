@@ -224,7 +224,7 @@ func (r *relay) fail(fault *Fault) {
 	}
 	ex.closeDown, ex.keepUp = true, false
 	ex.status = fault.Status
-	answer := ex.appendLocalAnswer(nil, fault, time.Now().UTC().AppendFormat(nil, httpDateFormat))
+	answer := ex.appendLocalAnswer(nil, fault, dateNow())
 	ex.bytesOut += int64(len(answer))
 	r.end(r.write(r.client, answer) == nil)
 }

@@ -24,6 +24,13 @@ type origin struct {
 	span    [16]byte
 }
 
+// believe takes over what a trusted proxy says: the first value that is not empty.
+func (o *origin) believe(kept *[]byte, said []byte) {
+	if o.trusted && *kept == nil && len(said) > 0 {
+		*kept = said
+	}
+}
+
 // appendRequestHead writes the head that goes upstream to ex.out.
 func (ex *exchange) appendRequestHead(r *http1.Request, o *origin) {
 	b := append(ex.out[:0], r.MethodText...)
@@ -61,24 +68,18 @@ func (ex *exchange) appendRequestHead(r *http1.Request, o *origin) {
 		case http1.XForwardedFor:
 			continue // see below
 		case http1.XRequestID:
-			if n := len(f.Value); o.trusted && requestID == nil && n > 0 && n <= requestIDMax {
-				requestID = f.Value
+			if len(f.Value) <= requestIDMax {
+				o.believe(&requestID, f.Value)
 			}
 			continue
 		case http1.Traceparent:
-			if o.trusted && traceparent == nil && len(f.Value) > 0 {
-				traceparent = f.Value
-			}
+			o.believe(&traceparent, f.Value)
 			continue
 		case http1.XForwardedProto:
-			if o.trusted && proto == nil && len(f.Value) > 0 {
-				proto = f.Value
-			}
+			o.believe(&proto, f.Value)
 			continue
 		case http1.XForwardedHost:
-			if o.trusted && host == nil && len(f.Value) > 0 {
-				host = f.Value
-			}
+			o.believe(&host, f.Value)
 			continue
 		case http1.Forwarded, http1.XRealIP, http1.XForwardedPort, http1.Tracestate:
 			if !o.trusted {
