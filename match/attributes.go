@@ -15,8 +15,8 @@ import (
 //	for each field, in order: a.AddHeader(name, value)
 //	rules.Decide(a, state)
 //
-// All bytes given to it are borrowed until the next Reset. Cookies, the query, the host and the address are looked at
-// only when a rule asks for them. The zero value is ready for Reset. It is not safe for concurrent use.
+// All bytes given to it are borrowed until the next Reset. Cookies, the query, the host, the address and the User-Agent are
+// looked at only when a rule asks for them. The zero value is ready for Reset. It is not safe for concurrent use.
 type Attributes struct {
 	schema *Schema
 
@@ -39,7 +39,13 @@ type Attributes struct {
 	// Views into it stay right when it grows, because the old array keeps its bytes until Reset.
 	scratch []byte
 
+	place     *Place // of the address, nil if none is known, once located
+	located   bool
+	agent     *Agent // of the User-Agent, nil if it says nothing, once agentRead
+	agentRead bool
+
 	search searcher // for captures
+	signer signer   // for signed cookies
 }
 
 // seenEmpty marks a source that occurred first without a value: later occurrences do not count.
@@ -52,6 +58,7 @@ func (a *Attributes) Reset(s *Schema) {
 		a.slots = resize(a.slots, max(len(a.slots), len(s.attrs)))
 		a.sources = resize(a.sources, len(s.sources))
 		a.search.reserve(s.searchLen)
+		a.signer.reset(len(s.attrs))
 	}
 	if a.gen += 2; a.gen < 2 { // after two thousand million requests
 		a.gen = 2
@@ -60,6 +67,7 @@ func (a *Attributes) Reset(s *Schema) {
 	clear(a.sources)
 	a.method, a.host, a.path, a.query, a.ip, a.hasNow = nil, nil, nil, nil, netip.Addr{}, false
 	a.cookieCount, a.queryRead = 0, false
+	a.place, a.located, a.agent, a.agentRead = nil, false, nil, false
 	a.scratch = a.scratch[:0]
 }
 
@@ -129,9 +137,9 @@ func (a *Attributes) resolve(attr int) bool {
 	case attrNow:
 		v.num, v.text = orderInt(a.now), a.printNow()
 	case attrTag, attrGrayVersion:
-		v.text = a.firstSource(a.schema.attrs[attr].from)
+		v.text = a.firstSource(attr, a.schema.attrs[attr].from)
 	default:
-		a.resolveDeclared(&a.schema.attrs[attr], v)
+		a.resolveDeclared(attr, v)
 		return v.stamp != a.gen
 	}
 	if a.schema.attrs[attr].typ == String {
@@ -144,8 +152,9 @@ func (a *Attributes) resolve(attr int) bool {
 }
 
 // resolveDeclared finds the text of a declared attribute, shapes it and reads it as its type; failing that, the default.
-func (a *Attributes) resolveDeclared(at *attribute, v *slot) {
-	v.text = a.firstSource(at.from)
+func (a *Attributes) resolveDeclared(attr int, v *slot) {
+	at := &a.schema.attrs[attr]
+	v.text = a.firstSource(attr, at.from)
 	if at.capture != nil && len(v.text) > 0 {
 		v.text = at.capture.find(&a.search, v.text)
 	}
@@ -163,18 +172,25 @@ func (a *Attributes) resolveDeclared(at *attribute, v *slot) {
 	v.stamp = a.gen | 1
 }
 
-// firstSource gives the first value that is not empty. Cookies, query, path and address are read when the first source of
-// their kind is reached, not before.
-func (a *Attributes) firstSource(from []uint16) []byte {
+// firstSource gives the first value of an attribute's sources, or of some of them, that is not empty. Cookies, query, path,
+// address and User-Agent are read when the first source of their kind is reached, not before.
+func (a *Attributes) firstSource(attr int, from []uint16) []byte {
+	at := &a.schema.attrs[attr]
 	for _, n := range from {
 		switch src := &a.schema.sources[n]; src.kind {
 		case FromCookie:
 			a.readCookies()
+			if at.signed != nil {
+				if v := a.signer.open(attr, at.signed, src.text, a.sources[n]); len(v) > 0 {
+					return v
+				}
+				continue
+			}
 		case FromQuery:
 			a.readQuery()
 		case FromSegment:
 			if a.sources[n] == nil {
-				a.offer(int(n), a.segment(src.segment))
+				a.offer(int(n), a.segment(src.number))
 			}
 		case FromIP:
 			if a.sources[n] == nil {
@@ -182,6 +198,14 @@ func (a *Attributes) firstSource(from []uint16) []byte {
 			}
 		case FromConst:
 			return src.text
+		case FromGeo:
+			if a.sources[n] == nil {
+				a.offer(int(n), a.placeField(src.number))
+			}
+		case FromAgent:
+			if a.sources[n] == nil {
+				a.offer(int(n), a.agentField(src.number))
+			}
 		}
 		if v := a.sources[n]; len(v) > 0 {
 			return v

@@ -216,7 +216,12 @@ func FuzzAttributes(f *testing.F) {
 	f.Add([]byte(`a=b; uid="1"`), []byte("uid=%31+2&a"), []byte("Host:80"))
 	f.Add([]byte(`uid=;=;;"`), []byte("%75id=1&uid=%"), []byte("[::1]:"))
 	f.Add([]byte("\t uid\t= \" \" "), []byte("=&%%%&+=+&uid=%f"), []byte("]:["))
-	s := shopSchema(f)
+	key := []byte("key")
+	f.Add([]byte("uid=1; sid="+SignCookie(key, "sid", "s.1")), []byte(""), []byte("host"))
+	f.Add([]byte("sid="+SignCookie(key, "uid", "1")), []byte(""), []byte(""))
+	s := mustSchema(f,
+		Attribute{Name: "userid", From: []Source{{FromCookie, "uid"}, {FromQuery, "uid"}}},
+		Attribute{Name: "session", From: []Source{{FromCookie, "sid"}}, Signed: key})
 	var a Attributes
 	f.Fuzz(func(t *testing.T, cookie, query, host []byte) {
 		before := bytes.Join([][]byte{cookie, query, host}, []byte("|"))
@@ -229,6 +234,14 @@ func FuzzAttributes(f *testing.F) {
 		}
 		if got := string(a.Value(s.byName["userid"])); got != want {
 			t.Fatalf("cookie %q, query %q: userid is %q, want %q", cookie, query, got, want)
+		}
+		session := plainCookie(string(cookie), "sid")
+		want = session[:max(strings.LastIndexByte(session, '.'), 0)]
+		if session != SignCookie(key, "sid", want) {
+			want = ""
+		}
+		if got := string(a.Value(s.byName["session"])); got != want {
+			t.Fatalf("cookie %q: session is %q, want %q", cookie, got, want)
 		}
 		if h := a.Value(attrHost); len(h) > len(host) || bytes.ContainsAny(h, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") {
 			t.Fatalf("host %q became %q", host, h)

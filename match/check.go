@@ -237,7 +237,7 @@ func (c *checker) name(v *value) string {
 		return v.literal()
 	case valCond:
 		return "a condition"
-	case valLower, valUpper, valTrim, valHash, valBucket, valLen:
+	case valLower, valUpper, valTrim, valHash, valBucket, valLen, valAudience:
 		return "`" + valueNames[v.op] + "(...)`"
 	case valSlice:
 		return "a slice"

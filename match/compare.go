@@ -120,7 +120,7 @@ func (c *checker) equality(n *ast.BinaryNode, l, r *value) *cond {
 		if b.op == valAttr {
 			name := c.schema.names[b.attr]
 			fix = fmt.Sprintf("write `%s` for true, `not %s` for false", name, name)
-		} else if b.op == valCond && b.cond.kind != condConst {
+		} else if b.op == valAudience || b.op == valCond && b.cond.kind != condConst {
 			fix = "join conditions with and, or, not"
 		}
 		c.bad(n, fix, "`%s` compares %s with %s, %s", n.Operator, c.boolName(b), c.name(other), other.typ.article())
@@ -198,7 +198,14 @@ func (c *checker) coerce(at ast.Node, lit, beside *value) *value {
 		}
 		return lit // a decimal number beside a whole one is seen to by unify
 	case !isText && (typ == String || typ == Version || typ == IP || typ == instant):
-		c.bad(at, fmt.Sprintf("write it in quotes: '%s'", c.source(at, lit)), "%s is %s, and %s is a number", name, typ.article(), c.source(at, lit))
+		fix := fmt.Sprintf("write it in quotes: '%s'", c.source(at, lit))
+		switch typ {
+		case IP:
+			fix = addressFix
+		case instant:
+			fix = timeFix
+		}
+		c.bad(at, fix, "%s is %s, and %s is a number", name, typ.article(), c.source(at, lit))
 		return nil
 	}
 	switch typ {
@@ -225,7 +232,7 @@ func (c *checker) coerce(at ast.Node, lit, beside *value) *value {
 		return nil
 	case IP:
 		if singleAddress(lit.text) == (netip.Prefix{}) {
-			fix := "write one address, as in '192.0.2.1'"
+			fix := addressFix
 			if _, err := netip.ParsePrefix(lit.text); err == nil && beside.op == valAttr {
 				fix = fmt.Sprintf("write `cidr(%s, '%s')`", c.schema.names[beside.attr], lit.text)
 			}
@@ -234,15 +241,23 @@ func (c *checker) coerce(at ast.Node, lit, beside *value) *value {
 		}
 	case instant:
 		t, ok := parseTime(lit.text)
+		if !ok && !t.IsZero() {
+			c.bad(at, "leave the comparison out for always or never", "'%s' is not between the years 1678 and 2261", lit.text)
+			return nil
+		}
 		if !ok {
-			c.bad(at, "write it like '2026-12-01', '2026-12-01T18:00' or '2026-12-01T18:00:00+01:00'; without a zone it is UTC",
-				"'%s' is no time, and %s is one", lit.text, name)
+			c.bad(at, timeFix, "'%s' is no time, and %s is one", lit.text, name)
 			return nil
 		}
 		return &value{op: valLiteral, typ: instant, num: orderInt(t.UnixNano())}
 	}
 	return &value{op: valLiteral, typ: typ, text: lit.text}
 }
+
+const (
+	addressFix = "write one address, as in '192.0.2.1'"
+	timeFix    = "write it like '2026-12-01', '2026-12-01T18:00' or '2026-12-01T18:00:00+01:00'; without a zone it is UTC"
+)
 
 // badText tells of a text that cannot be a value of its neighbour; of an empty one it tells what is meant most likely.
 func (c *checker) badText(at ast.Node, lit, beside *value, fix, format string, args ...any) {
@@ -278,7 +293,7 @@ func (c *checker) textLiteral(at ast.Node, lit, beside *value) *value {
 // singleAddress reads one address as the network of itself, the zero Prefix if it is none.
 func singleAddress(text string) netip.Prefix {
 	ip, err := netip.ParseAddr(text)
-	if err != nil {
+	if err != nil || strings.Contains(text, "/") { // to ParseAddr the zone of fe80::1%eth0/64 is "eth0/64"
 		return netip.Prefix{}
 	}
 	ip = ip.Unmap().WithZone("")
@@ -290,7 +305,7 @@ var timeLayouts = []string{
 	time.DateOnly, time.RFC3339Nano, "2006-01-02T15:04Z07:00", "2006-01-02T15:04:05", "2006-01-02T15:04", time.DateTime, "2006-01-02 15:04",
 }
 
-// parseTime reads a time. What nanoseconds since 1970 cannot hold (before 1678, after 2261) is none.
+// parseTime reads a time. What nanoseconds since 1970 cannot hold (before 1678, after 2261) is given, but not ok.
 func parseTime(text string) (time.Time, bool) {
 	for _, layout := range timeLayouts {
 		if t, err := time.Parse(layout, text); err == nil {

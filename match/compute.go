@@ -14,9 +14,24 @@ func (a *Attributes) enter(p *program) {
 		a.slots = append(a.slots, make([]slot, n-len(a.slots))...)
 	}
 	if a.computed == a.gen { // another program, or this one again, has left values of this request there
-		clear(a.slots[p.attributes:])
+		a.renew(p.attributes)
 	}
 	a.computed = a.gen
+}
+
+// renew forgets what was computed for the request and keeps its attributes: they are few, computed registers can be many.
+func (a *Attributes) renew(attributes int) {
+	next := a.gen + 2
+	if next < a.gen { // see Reset
+		clear(a.slots[attributes:])
+		return
+	}
+	for i := range a.slots[:attributes] {
+		if v := &a.slots[i]; v.stamp >= a.gen {
+			v.stamp += 2
+		}
+	}
+	a.gen = next
 }
 
 // fetch tells whether a register is present that was not asked for before.
@@ -89,6 +104,13 @@ func (a *Attributes) compute(p *program, st *State, f *formula, v *slot) bool {
 		v.num = orderFloat(float64(intOf(x.num)))
 	case valLen:
 		v.num = orderInt(int64(length(x.text, p.isList(f.x, a.schema))))
+	case valAudience:
+		if len(x.text) == 0 || len(x.text) > MaxUnitBytes {
+			return false
+		}
+		if f.audience.Contains(x.text) {
+			v.num = 1
+		}
 	case valBucket:
 		b, ok := st.bucket(f.text, x.text)
 		v.num = orderInt(int64(b))

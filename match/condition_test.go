@@ -182,6 +182,13 @@ func TestConditionsOfEveryType(t *testing.T) {
 	check("between(now, '2026-12-10T11:59', '2026-12-10T12:00')", isFalse) // the end is not
 	check("hash(userid)[:2] == '"+fmt.Sprintf("%016x", xxhash.Sum64String("u-1"))[:2]+"'", isTrue)
 	check(fmt.Sprintf("bucket(userid, 'rule:ramp') == %d", Bucket("rule:ramp", []byte("u-1"))), isTrue)
+	check("audience('odd', userid) and not audience('vips', userid)", isTrue)
+	check("audience('odd', tag) or audience('vips', userid) or audience('loading', userid)", isFalse)
+	check("audience('odd', device) and audience('odd', lower(os)) and not audience('odd', os)", isTrue)
+	check("audience('odd', sdk)", unknown)
+	check("audience('odd', os[5:])", unknown) // nothing is no unit
+	check("audience('odd', userid) == beta and (staff ? audience('odd', os) : beta) != true", unknown)
+	check("audience('odd', userid) == beta", isTrue)
 	check("bucket(sdk, 'a') >= 0 or hash(sdk) != ''", unknown)
 }
 

@@ -54,8 +54,8 @@ var comparators = map[string]opcode{
 func parseComparator(x *value, token string) (c *cond, what, fix string) {
 	text := strings.TrimLeft(token, "<>=!~^")
 	op := token[:len(token)-len(text)]
-	if i := strings.IndexAny(text, "xX*"); i > 0 && text[i-1] == '.' && strings.Trim(text[i:], "xX*.") == "" && (op == "" || op == "=") {
-		op, text = "~", text[:i-1]
+	if fixed := withoutWildcards(text); fixed != text && (op == "" || op == "=") {
+		op, text = "~", fixed
 		if strings.Count(text, ".") > 1 {
 			return nil, fmt.Sprintf("`%s` has a wildcard behind the third part", token), "write the bounds with >= and <"
 		}
@@ -90,4 +90,15 @@ func parseComparator(x *value, token string) (c *cond, what, fix string) {
 	limit := strconv.AppendUint(bytes.Join(append(parts[:bump:bump], nil), []byte(".")), n+1, 10)
 	below, _ := parseVersion(append(limit, "-0"...)) // the least of all its pre-releases
 	return join(condAnd, test(opVerGe, v), test(opVerLt, below)), "", ""
+}
+
+// withoutWildcards cuts the parts "x", "X" and "*" from the end of a version, but for its first part.
+func withoutWildcards(text string) string {
+	for {
+		i := strings.LastIndexByte(text, '.')
+		if i < 0 || len(text) != i+2 || !strings.ContainsRune("xX*", rune(text[i+1])) {
+			return text
+		}
+		text = text[:i]
+	}
 }

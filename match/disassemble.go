@@ -34,13 +34,7 @@ func (rs *RuleSet) Disassemble() string {
 	for i, t := range d.p.entries {
 		fmt.Fprintf(&b, "rule %d begins at %s\n", i, d.target(t))
 	}
-	for pc := range d.p.code {
-		in := &d.p.code[pc]
-		fmt.Fprintf(&b, "%03d %-44s yes %-8s no %s\n", pc, d.test(in), d.target(in.yes), d.target(in.no))
-	}
-	for i := range d.p.formulas {
-		fmt.Fprintf(&b, "r%d = %s\n", i, d.formula(&d.p.formulas[i]))
-	}
+	d.body(&b)
 	fmt.Fprintf(&b, "at most %d steps\n", d.p.steps)
 	return b.String()
 }
@@ -48,6 +42,17 @@ func (rs *RuleSet) Disassemble() string {
 type disassembler struct {
 	p *program
 	s *Schema
+}
+
+// body prints the instructions and the formulas.
+func (d disassembler) body(b *strings.Builder) {
+	for pc := range d.p.code {
+		in := &d.p.code[pc]
+		fmt.Fprintf(b, "%03d %-44s yes %-8s no %s\n", pc, d.test(in), d.target(in.yes), d.target(in.no))
+	}
+	for i := range d.p.formulas {
+		fmt.Fprintf(b, "r%d = %s\n", i, d.formula(&d.p.formulas[i]))
+	}
 }
 
 func (d disassembler) target(t target) string {
@@ -142,6 +147,8 @@ func (d disassembler) formula(f *formula) string {
 		return fmt.Sprintf("%s[%d:%d]", d.register(f.x), f.from, f.to)
 	case valBucket:
 		return fmt.Sprintf("bucket(%s, %q)", d.register(f.x), strings.TrimSuffix(f.text, "\x00"))
+	case valAudience:
+		return fmt.Sprintf("audience(%q, %s)", f.text, d.register(f.x))
 	case valAdd, valSub, valMul, valDiv, valMod, valPow:
 		return fmt.Sprintf("%s %s %s", d.register(f.x), name, d.register(f.y))
 	}

@@ -87,7 +87,7 @@ func (d drawer) condition(depth int) string {
 }
 
 func (d drawer) test() string {
-	switch kind := d.n(17); kind {
+	switch d.n(19) {
 	case 0, 1, 2:
 		return d.swap(d.of("tag", "os", "country"), d.equal(), d.quoted(drawText))
 	case 3:
@@ -95,9 +95,9 @@ func (d drawer) test() string {
 	case 4:
 		return "os" + d.equal() + "country"
 	case 5:
-		return d.text(1) + d.of(" startsWith ", " endsWith ", " contains ", " not contains ") + d.of("'i'", "'os'", "'io'", "country", "lower(tag)")
+		return d.text(1) + d.of(" startsWith ", " endsWith ", " contains ", " not startsWith ", " not endsWith ", " not contains ") + d.of("'i'", "'os'", "'io'", "country", "lower(tag)")
 	case 6:
-		return d.of("os", "tag", "lower(os)") + " matches " + d.of("'^i'", "'(?i)OS$'", "'a|w'", "'^.{3}$'")
+		return d.of("os", "tag", "lower(os)") + d.of(" matches ", " not matches ") + d.of("'^i'", "'(?i)OS$'", "'a|w'", "'^.{3}$'")
 	case 7:
 		return d.of("tag", "os", "lower(country)") + d.in() + d.list(func() string { return d.quoted(drawText) })
 	case 8:
@@ -124,8 +124,24 @@ func (d drawer) test() string {
 		return "age" + d.in() + d.list(func() string { return d.of("0", "1", "17", "65") })
 	case 15:
 		return d.of("'a'", "'ios'", "os", "lower(tag)") + d.in() + "groups"
+	case 16:
+		return d.audience()
+	case 17:
+		return "(if " + d.of("beta", "os == 'ios'") + " { " + d.of("staff", "age > 17") + " } else { " + d.of("tag == 'x'", "not beta") + " })"
 	}
 	return d.address()
+}
+
+func (d drawer) audience() string {
+	name := d.of("'odd'", "'odd'", "'vips'", "'loading'")
+	if !d.forExpr && d.n(4) == 0 { // the text of what is none
+		return "audience(" + name + ", " + d.of("version", "age", "score", "beta", "device", "groups") + ")"
+	}
+	unit := d.of("userid", "userid", "os", "lower(country)", "os[5:9]")
+	if d.forExpr && unit == "os[5:9]" { // nothing is no unit
+		unit = "os[:2]"
+	}
+	return "audience(" + name + ", " + unit + ")"
 }
 
 // text draws an expression that is a text, never a literal.
@@ -134,7 +150,7 @@ func (d drawer) text(depth int) string {
 		return d.of("tag", "os", "country")
 	}
 	x := d.text(depth - 1)
-	switch d.n(6) {
+	switch d.n(7) {
 	case 0:
 		return "lower(" + x + ")"
 	case 1:
@@ -144,6 +160,8 @@ func (d drawer) text(depth int) string {
 	case 3:
 		return x + d.of("[:2]", "[1:]", "[1:2]", "[-2:]", "[:-1]", "[5:9]")
 	case 4:
+		return "(" + x + " | lower())"
+	case 5:
 		return "hash(" + x + ")[" + d.of("0:1", ":2") + "]"
 	}
 	return "(" + d.of("beta", "age > 17") + " ? " + x + " : " + d.of("country", "'ios'") + ")"
@@ -163,10 +181,10 @@ func (d drawer) number(depth int) string {
 		return "(" + d.of("age", "year") + " % 7)"
 	}
 	if d.n(5) == 0 {
-		return "(-" + x + ")"
+		return "(" + d.of("-", "-", "+") + x + ")"
 	}
-	op := d.of("+", "-", "*", "/", "**")
-	if op == "**" && d.forExpr {
+	op := d.of("+", "-", "*", "/", "**", "^")
+	if (op == "**" || op == "^") && d.forExpr {
 		y = "2" // nothing that is no number
 	}
 	return "(" + x + " " + op + " " + y + ")"
@@ -189,7 +207,7 @@ func (d drawer) version() string {
 
 func (d drawer) address() string {
 	if d.forExpr {
-		return "cidr(device, '10.0.0.0/8')"
+		return d.of("cidr(device, '10.0.0.0/8')", "between(now, '2026-12-01', '2026-12-24')", "between(now, '2026-12-10T13:00', '2027-01-01')")
 	}
 	switch d.n(5) {
 	case 0:

@@ -20,7 +20,7 @@ type function struct {
 // functions are all there are.
 var functions map[string]function
 
-var functionNames = []string{"has", "hash", "bucket", "lower", "upper", "trim", "len", "cidr", "matches_version", "between"}
+var functionNames = []string{"has", "hash", "bucket", "lower", "upper", "trim", "len", "cidr", "matches_version", "between", "audience"}
 
 func init() { // the checks refer to functions
 	text := func(op valueOp) func(*checker, ast.Node, string, []ast.Node) *value {
@@ -39,6 +39,7 @@ func init() { // the checks refer to functions
 		"cidr":            {"cidr(ip, '10.0.0.0/8')", 2, MaxNetworks + 1, (*checker).cidr},
 		"matches_version": {"matches_version(version, '^17.2 || >=18')", 2, 2, (*checker).matchesVersion},
 		"between":         {"between(now, '2026-12-01', '2026-12-24')", 3, 3, (*checker).between},
+		"audience":        {"audience('beta', userid)", 2, 2, (*checker).audience},
 	}
 }
 
@@ -155,6 +156,24 @@ func (c *checker) bucket(at ast.Node, name string, args []ast.Node) *value {
 		return nil
 	}
 	return c.nested(at, &value{op: valBucket, typ: Int, x: x, text: salt.Value})
+}
+
+// audience checks audience('beta', userid).
+func (c *checker) audience(at ast.Node, name string, args []ast.Node) *value {
+	text, ok := args[0].(*ast.StringNode)
+	if !ok {
+		c.bad(args[0], "write it in quotes, and first, as in `audience('beta', userid)`", "the name of an audience is not a literal text")
+		return nil
+	}
+	x := c.hashable(at, name, args[1])
+	if _, ok := c.schema.lookups.Audiences[text.Value]; !ok {
+		c.bad(text, suggestAudience(c.schema, text.Value), "unknown audience '%s'", text.Value)
+		return nil
+	}
+	if x == nil {
+		return nil
+	}
+	return c.nested(at, &value{op: valAudience, typ: Bool, x: x, text: text.Value})
 }
 
 func (c *checker) len(at ast.Node, name string, args []ast.Node) *value {

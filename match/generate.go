@@ -8,6 +8,8 @@ type generator struct {
 	prog   program
 	labels []target // by label: the instruction or end that it is bound to
 
+	audiences map[string]Audience
+
 	uses      map[string]int    // of conditions and values worth keeping, by identity
 	registers map[string]uint32 // of values, by identity
 	pending   []pendingCond
@@ -20,7 +22,7 @@ type pendingCond struct {
 }
 
 func newGenerator(s *Schema) *generator {
-	return &generator{prog: program{attributes: len(s.attrs)}, uses: map[string]int{}, registers: map[string]uint32{}}
+	return &generator{prog: program{attributes: len(s.attrs)}, audiences: s.lookups.Audiences, uses: map[string]int{}, registers: map[string]uint32{}}
 }
 
 // newLabel gives a target that is not bound yet.
@@ -190,6 +192,8 @@ func (g *generator) register(v *value) uint32 {
 		}
 	case valBucket:
 		f.text = v.text + "\x00"
+	case valAudience:
+		f.text, f.audience = v.text, g.audiences[v.text]
 	}
 	if v.x != nil {
 		f.x = g.register(v.x)

@@ -44,11 +44,24 @@ func shopSchema(t testing.TB) *Schema {
 	)
 }
 
-// wideSchema has an attribute of every type beside those of shopSchema.
+// members are an audience of units.
+type members map[string]bool
+
+func (m members) Contains(member []byte) bool { return m[string(member)] }
+
+// wideAudiences are those of wideSchema: some of the values that facts draw from, and one that is not loaded.
+var wideAudiences = map[string]Audience{
+	"odd": members{"u1": true, "u3": true, "u5": true, "u-1": true, "ios": true, "de": true, "17": true, "2.0-beta": true, "10.1.2.3": true,
+		"true": true, "a,b": true, "17.5": true},
+	"vips":    members{"u7": true, "u8": true, "x": true, "Ünlü": true},
+	"loading": members(nil),
+}
+
+// wideSchema has an attribute of every type beside those of shopSchema, and audiences.
 func wideSchema(t testing.TB) *Schema {
 	t.Helper()
 	header := func(name string) []Source { return []Source{{FromHeader, name}} }
-	return mustSchema(t,
+	return lookupSchema(t, Lookups{Audiences: wideAudiences},
 		Attribute{Name: "userid", From: header("X-User-Id")},
 		Attribute{Name: "os", From: header("X-OS")},
 		Attribute{Name: "country", From: header("X-Country")},
@@ -67,7 +80,12 @@ func wideSchema(t testing.TB) *Schema {
 
 func mustSchema(t testing.TB, attrs ...Attribute) *Schema {
 	t.Helper()
-	s, err := NewSchema(attrs)
+	return lookupSchema(t, Lookups{}, attrs...)
+}
+
+func lookupSchema(t testing.TB, lookups Lookups, attrs ...Attribute) *Schema {
+	t.Helper()
+	s, err := NewSchema(attrs, lookups)
 	if err != nil {
 		t.Fatalf("NewSchema(%v): %v", attrs, err)
 	}

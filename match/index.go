@@ -6,13 +6,17 @@ import (
 )
 
 // index finds the rules that a request can still match without looking at each. A rule has one or more entries, the
-// alternatives of its condition, in the order of the rules. For every indexed register, the value gives a bit vector of
-// the entries that it leaves possible; the vectors are ANDed, and bytecode runs for what is left, in order. It never
-// leaves a rule out that matches, so the first match is that of evaluating all in order.
+// alternatives of its condition. For every indexed register, the value gives a bit vector of the entries that it leaves
+// possible; the vectors are ANDed, and bytecode runs for the rules of what is left, in order. It never leaves a rule out
+// that matches, so the first match is that of evaluating all in order.
+//
+// Most entries ask about two or three registers out of many, so entries that ask about the same ones stand together, in a
+// run: only the columns of these registers are ANDed there. See [arrange].
 type index struct {
-	rules   []uint32 // by entry
-	full    []uint64 // a bit for every entry
-	columns []column // those that leave least come first
+	rules   []uint32 // by place: the rule of the entry that stands there
+	full    []uint64 // a bit for every place where an entry stands
+	columns []column
+	blocks  []block
 }
 
 // column is the index over one register.
@@ -38,10 +42,8 @@ type wordBits struct {
 	bits uint64
 }
 
-// newIndex makes the index of entries; rules are theirs.
+// newIndex makes the index of entries; rules are theirs, in order.
 func newIndex(g *generator, s *Schema, rules []uint32, entries []alternative) *index {
-	words := (len(entries) + 63) / 64
-	x := &index{rules: rules, full: newVector(words, len(entries))}
 	byReg := map[uint32][]int{} // the entries that ask something of a register
 	for i, e := range entries {
 		for reg := range e {
@@ -49,11 +51,9 @@ func newIndex(g *generator, s *Schema, rules []uint32, entries []alternative) *i
 		}
 	}
 	var regs []uint32
-	ranged := 1
 	for reg, of := range byReg {
 		if len(of) >= minColumnEntries {
 			regs = append(regs, reg)
-			ranged++
 		}
 	}
 	slices.SortFunc(regs, func(a, b uint32) int {
@@ -62,24 +62,30 @@ func newIndex(g *generator, s *Schema, rules []uint32, entries []alternative) *i
 		}
 		return int(a) - int(b)
 	})
-	for _, reg := range regs[:min(len(regs), maxColumns)] {
-		x.columns = append(x.columns, newColumn(g, s, reg, entries, byReg[reg], words, maxIndexWords/ranged/words))
+	ranged := 1 + len(regs)
+	regs = regs[:min(len(regs), maxColumns)]
+	asked := make([]columnSet, len(entries))
+	for c, reg := range regs {
+		for _, i := range byReg[reg] {
+			asked[i] |= 1 << c
+		}
+	}
+	l := arrange(rules, asked)
+	x := &index{rules: make([]uint32, 64*l.words), full: make([]uint64, l.words), blocks: l.blocks}
+	for i, place := range l.places {
+		x.rules[place] = rules[i]
+		x.full[place/64] |= 1 << (place % 64)
+	}
+	for _, reg := range regs {
+		x.columns = append(x.columns, newColumn(g, s, reg, entries, byReg[reg], l.places, x.full, maxIndexWords/ranged/max(l.words, 1)))
 	}
 	return x
 }
 
-// newVector gives a vector of that many words with the first n bits set.
-func newVector(words, n int) []uint64 {
-	v := make([]uint64, words)
-	for i := range n {
-		v[i/64] |= 1 << (i % 64)
-	}
-	return v
-}
-
-// newColumn makes the column of a register; of are the entries that ask something of it. cells is how many there may be.
-func newColumn(g *generator, s *Schema, reg uint32, entries []alternative, of []int, words, cells int) column {
-	c := column{reg: reg, missing: newVector(words, len(entries)), texts: map[string][]wordBits{}}
+// newColumn makes the column of a register; of are the entries that ask something of it, places where entries stand, full
+// is a bit for each of these. cells is how many there may be.
+func newColumn(g *generator, s *Schema, reg uint32, entries []alternative, of, places []int, full []uint64, cells int) column {
+	c := column{reg: reg, missing: slices.Clone(full), texts: map[string][]wordBits{}}
 	typ := String
 	if int(reg) < len(s.attrs) {
 		typ = s.attrs[reg].typ
@@ -95,23 +101,20 @@ func newColumn(g *generator, s *Schema, reg uint32, entries []alternative, of []
 	c.present = slices.Clone(c.missing)
 	var all []numRange
 	for _, i := range of {
-		p := entries[i][reg]
-		bit := uint64(1) << (i % 64)
+		p, word, bit := entries[i][reg], places[i]/64, uint64(1)<<(places[i]%64)
 		if !p.missing {
-			c.missing[i/64] &^= bit
+			c.missing[word] &^= bit
 		}
 		if !p.present {
-			c.present[i/64] &^= bit
+			c.present[word] &^= bit
 		}
 		for _, t := range p.texts {
-			list := c.texts[t]
-			if n := len(list); n > 0 && list[n-1].word == uint32(i/64) {
-				list[n-1].bits |= bit
-			} else {
-				c.texts[t] = append(list, wordBits{uint32(i / 64), bit})
-			}
+			c.texts[t] = append(c.texts[t], wordBits{uint32(word), bit})
 		}
 		all = append(all, p.ranges...)
+	}
+	for t, list := range c.texts {
+		c.texts[t] = joinWords(list)
 	}
 	if !c.isList && len(all) == 0 {
 		c.common = commonTexts(c.texts, c.present)
@@ -124,7 +127,7 @@ func newColumn(g *generator, s *Schema, reg uint32, entries []alternative, of []
 		for _, i := range of {
 			for _, r := range entries[i][reg].ranges {
 				for cell := c.cell(r.least); cell < len(c.bounds) && c.bounds[cell] <= r.most; cell++ {
-					c.vectors[cell][i/64] |= 1 << (i % 64)
+					c.vectors[cell][places[i]/64] |= 1 << (places[i] % 64)
 				}
 			}
 		}
@@ -132,11 +135,26 @@ func newColumn(g *generator, s *Schema, reg uint32, entries []alternative, of []
 	return c
 }
 
-// commonTexts takes the texts whose bits are in every fourth word or more out of texts, and gives their whole vectors.
+// joinWords sorts bits by their words, and makes one of those that are in the same one.
+func joinWords(list []wordBits) []wordBits {
+	slices.SortFunc(list, func(a, b wordBits) int { return int(a.word) - int(b.word) })
+	n := 0
+	for _, w := range list[1:] {
+		if list[n].word == w.word {
+			list[n].bits |= w.bits
+		} else {
+			n++
+			list[n] = w
+		}
+	}
+	return slices.Clone(list[:n+1])
+}
+
+// commonTexts takes the texts whose bits are in every eighth word or more out of texts, and gives their whole vectors.
 func commonTexts(texts map[string][]wordBits, present []uint64) map[string][]uint64 {
 	common := map[string][]uint64{}
 	for text, list := range texts {
-		if len(list)*4 < len(present) {
+		if len(list)*8 < len(present) {
 			continue
 		}
 		whole := slices.Clone(present)
@@ -266,37 +284,54 @@ func (v *vector) and(words []uint64, from int) bool {
 	return left != 0
 }
 
-// decide gives the first rule that matches. A block of entries is narrowed at a time, column by column until none is left;
-// a column is looked up when a block first needs it.
+// decide gives the first rule that matches. A column is looked up when a run first needs it.
 func (x *index) decide(a *Attributes, p *program, st *State) int {
-	found := 0 // columns looked up
-	last := ^uint32(0)
-	for from := 0; from < len(x.full); from += blockWords {
-		words := st.block[:min(blockWords, len(x.full)-from)]
-		copy(words, x.full[from:])
-		left := true
-		for i := 0; left && i < len(x.columns); i++ {
-			if i == found {
-				st.vectors[i] = x.columns[i].lookUp(a, p, st)
-				found++
-			}
-			left = st.vectors[i].and(words, from)
-		}
-		if !left {
-			continue
-		}
-		for w, word := range words {
-			for ; word != 0; word &= word - 1 {
-				rule := x.rules[(from+w)*64+bits.TrailingZeros64(word)]
-				if rule == last {
-					continue // another alternative of a rule that was evaluated as a whole
+	found := columnSet(0) // looked up
+	for i := range x.blocks {
+		b := &x.blocks[i]
+		clear(st.left[:b.words])
+		some := uint64(0) // the words of st.left that are not zero
+		for r := range b.runs {
+			run := &b.runs[r]
+			for from := run.from; from < run.to; from += chunkWords {
+				words := st.words[:min(chunkWords, run.to-from)]
+				copy(words, x.full[from:])
+				left := true
+				for _, c := range run.columns {
+					if found&(1<<c) == 0 {
+						found |= 1 << c
+						st.vectors[c] = x.columns[c].lookUp(a, p, st)
+					}
+					if left = st.vectors[c].and(words, from); !left {
+						break
+					}
 				}
-				last = rule
+				if left {
+					some |= x.mark(b, words, from, st)
+				}
+			}
+		}
+		for ; some != 0; some &= some - 1 {
+			w := bits.TrailingZeros64(some)
+			for left := st.left[w]; left != 0; left &= left - 1 {
+				rule := int(b.first) + w*64 + bits.TrailingZeros64(left)
 				if a.run(p, st, p.entries[rule]) != notMatched {
-					return int(rule)
+					return rule
 				}
 			}
 		}
 	}
 	return -1
+}
+
+// mark notes the rules of the entries that are left, and tells in which words of st.left.
+func (x *index) mark(b *block, words []uint64, from int, st *State) (some uint64) {
+	for w, word := range words {
+		for ; word != 0; word &= word - 1 {
+			rule := x.rules[(from+w)*64+bits.TrailingZeros64(word)] - b.first
+			st.left[rule/64] |= 1 << (rule % 64)
+			some |= 1 << (rule / 64)
+		}
+	}
+	return some
 }

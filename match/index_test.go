@@ -1,6 +1,7 @@
 package match
 
 import (
+	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
+	"github.com/expr-lang/expr/parser"
 	"github.com/expr-lang/expr/vm"
 	"pgregory.net/rapid"
 )
@@ -42,18 +45,36 @@ func drawRule(t *rapid.T, i int) Rule {
 	return r
 }
 
+// pairs is how many random pairs of a rule set and a request each of the three tests below decides at least: `make fuzz`
+// asks for a million.
+var pairs = flag.Int("pairs", 1000, "pairs of a rule set and a request that are decided both ways, at least")
+
+// checkPairs checks a property, which decides that many requests for each of its rule sets, until there are enough pairs.
+func checkPairs(t *testing.T, property func(t *rapid.T, requests int)) {
+	requests := min(max(*pairs/100, 1), 500)
+	done := 0
+	for done < *pairs {
+		rapid.Check(t, func(t *rapid.T) {
+			property(t, requests)
+			done += requests
+		})
+	}
+	t.Logf("%d pairs of a rule set and a request are decided alike", done)
+}
+
 // TestIndexEqualsOrder decides many requests in a row by the index and by the rules in order: the same rule each time,
 // also where rules count the requests that come to them.
-func TestIndexEqualsOrder(t *testing.T) { rapid.Check(t, indexEqualsOrder(wideSchema(t), 20)) }
+func TestIndexEqualsOrder(t *testing.T) { checkPairs(t, indexEqualsOrder(wideSchema(t))) }
 
 // FuzzIndexEqualsOrder is the same with more requests for each rule set.
 func FuzzIndexEqualsOrder(f *testing.F) {
-	f.Fuzz(rapid.MakeFuzz(indexEqualsOrder(wideSchema(f), 500)))
+	check := indexEqualsOrder(wideSchema(f))
+	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { check(t, 500) }))
 }
 
-func indexEqualsOrder(s *Schema, requests int) func(t *rapid.T) {
+func indexEqualsOrder(s *Schema) func(t *rapid.T, requests int) {
 	var a Attributes
-	return func(t *rapid.T) {
+	return func(t *rapid.T, requests int) {
 		var rules []Rule
 		for i := range rapid.IntRange(1, 90).Draw(t, "rules") {
 			rules = append(rules, drawRule(t, i))
@@ -74,17 +95,18 @@ func indexEqualsOrder(s *Schema, requests int) func(t *rapid.T) {
 }
 
 // TestFirstMatchEqualsExpr decides by the index what expr's VM decides, program by program.
-func TestFirstMatchEqualsExpr(t *testing.T) { rapid.Check(t, firstMatchEqualsExpr(wideSchema(t), 10)) }
+func TestFirstMatchEqualsExpr(t *testing.T) { checkPairs(t, firstMatchEqualsExpr(wideSchema(t))) }
 
 // FuzzFirstMatchEqualsExpr is the same with more requests for each rule set.
 func FuzzFirstMatchEqualsExpr(f *testing.F) {
-	f.Fuzz(rapid.MakeFuzz(firstMatchEqualsExpr(wideSchema(f), 500)))
+	check := firstMatchEqualsExpr(wideSchema(f))
+	f.Fuzz(rapid.MakeFuzz(func(t *rapid.T) { check(t, 500) }))
 }
 
-func firstMatchEqualsExpr(s *Schema, requests int) func(t *rapid.T) {
+func firstMatchEqualsExpr(s *Schema) func(t *rapid.T, requests int) {
 	options := exprOptions()
 	var a Attributes
-	return func(t *rapid.T) {
+	return func(t *rapid.T, requests int) {
 		var rules []Rule
 		var programs []*vm.Program
 		for i := range rapid.IntRange(minIndexedRules, 30).Draw(t, "rules") {
@@ -133,20 +155,26 @@ func describe(rules []Rule, which ...int) string {
 func TestFirstMatchEqualsInterpreter(t *testing.T) {
 	s := wideSchema(t)
 	var a Attributes
-	rapid.Check(t, func(t *rapid.T) {
-		texts := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string { return drawer{t, false}.condition(1) }), minIndexedRules, 60).Draw(t, "conditions")
+	checkPairs(t, func(t *rapid.T, requests int) {
 		var rules []Rule
-		for i, text := range texts {
-			rules = append(rules, Rule{Name: fmt.Sprint("r", i), When: text})
+		var trees []ast.Node
+		for i := range rapid.IntRange(minIndexedRules, 60).Draw(t, "rules") {
+			text := drawer{t, false}.condition(1)
+			tree, err := parser.Parse(text)
+			if err != nil {
+				t.Fatalf("%s: %v", text, err)
+			}
+			rules, trees = append(rules, Rule{Name: fmt.Sprint("r", i), When: text}), append(trees, tree.Node)
 		}
 		rs, errs := CompileRules(s, rules)
 		if errs != nil || rs.prog.index == nil {
-			t.Fatalf("%q: %v", texts, errs)
+			t.Fatalf("%+v: %v", rules, errs)
 		}
 		st := rs.NewState()
-		for range 5 {
-			f := drawFacts(false).Draw(t, "facts")
-			want := slices.IndexFunc(texts, func(text string) bool { return f.decide(t, text) == isTrue })
+		random := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 0))
+		for range requests {
+			f := randomFacts(random, false)
+			want := slices.IndexFunc(trees, func(tree ast.Node) bool { return kleeneOf(f.eval(tree)) == isTrue })
 			f.load(&a, s)
 			if got := rs.Decide(&a, st); got != want {
 				t.Fatalf("%s\nwith %v: Decide = %d, want %d", describe(rules, got, want), f, got, want)
@@ -223,6 +251,70 @@ func TestIndexSparesRules(t *testing.T) {
 	if candidates > 20 {
 		t.Errorf("%d of %d entries are left for the browser's request, want 20 at most", candidates, len(x.rules))
 	}
+}
+
+// countedAudience counts how often it is asked.
+type countedAudience struct {
+	members
+	asked int
+}
+
+func (c *countedAudience) Contains(member []byte) bool {
+	c.asked++
+	return c.members.Contains(member)
+}
+
+// TestAudienceIsAColumn has many rules that ask for one audience: one look-up a request, whatever the answer, and a column
+// that leaves out the rules of the other answer.
+func TestAudienceIsAColumn(t *testing.T) {
+	beta := &countedAudience{members: members{"u-1": true}}
+	s := lookupSchema(t, Lookups{Audiences: map[string]Audience{"beta": beta}},
+		Attribute{Name: "userid", From: []Source{{FromHeader, "X-User-Id"}}}, Attribute{Name: "os", From: []Source{{FromHeader, "X-OS"}}})
+	var rules []Rule
+	for i := range 40 {
+		in, out := fmt.Sprintf("audience('beta', userid) and path matches '^/%d$'", i), fmt.Sprintf("not audience('beta', userid) and path matches '^/%d$'", i)
+		rules = append(rules, Rule{Name: fmt.Sprint("in", i), When: in}, Rule{Name: fmt.Sprint("out", i), When: out})
+	}
+	rs := mustRules(t, s, rules...)
+	x := rs.prog.index
+	place := slices.IndexFunc(x.columns, func(c column) bool {
+		return int(c.reg) >= rs.prog.attributes && rs.prog.formulas[int(c.reg)-rs.prog.attributes].op == valAudience
+	})
+	if place < 0 {
+		t.Fatalf("no column is an audience's\n%s", rs.Disassemble())
+	}
+	var a Attributes
+	check := func(userid string, want kleene, decided int) {
+		t.Helper()
+		load := func() { request{path: "/39", fields: []string{"X-User-Id: " + userid}}.load(&a, s) }
+		st := rs.NewState()
+		load()
+		a.enter(&rs.prog)
+		words := slices.Clone(x.full)
+		v := x.columns[place].lookUp(&a, &rs.prog, st)
+		v.and(words, 0)
+		for i, rule := range x.rules {
+			if x.full[i/64]&(1<<(i%64)) == 0 {
+				continue // no entry stands here
+			}
+			left := words[i/64]&(1<<(i%64)) != 0
+			if wantLeft := want == isTrue && rule%2 == 0 || want == isFalse && rule%2 == 1; left != wantLeft {
+				t.Errorf("userid %q: rule %s is left: %v, want %v", userid, rules[rule].Name, left, wantLeft)
+			}
+		}
+		load()
+		beta.asked = 0
+		if got := rs.Decide(&a, st); got != decided {
+			t.Errorf("userid %q: Decide = %d, want %d", userid, got, decided)
+		}
+		if asked := beta.asked; asked > 1 || (asked == 0) != (want == unknown) {
+			t.Errorf("userid %q: the audience was asked %d times", userid, asked)
+		}
+	}
+	check("u-1", isTrue, 78)
+	check("u-2", isFalse, 79)
+	check("", unknown, -1)
+	check(strings.Repeat("u", MaxUnitBytes+1), unknown, -1)
 }
 
 func TestKeysKeepTheirOrder(t *testing.T) {

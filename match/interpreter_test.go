@@ -366,6 +366,9 @@ func (f facts) function(name string, args []ast.Node) any {
 	if name == "has" {
 		return f.eval(args[0]) != nil
 	}
+	if name == "audience" { // its unit is the second argument
+		args = []ast.Node{args[1], args[0]}
+	}
 	x := f.eval(args[0])
 	if x == nil {
 		return nil
@@ -396,6 +399,12 @@ func (f facts) function(name string, args []ast.Node) any {
 			return nil
 		}
 		return int64(Bucket(args[1].(*ast.StringNode).Value, []byte(unit)))
+	case "audience":
+		unit := raw()
+		if unit == "" || len(unit) > MaxUnitBytes {
+			return nil
+		}
+		return wideAudiences[args[1].(*ast.StringNode).Value].Contains([]byte(unit))
 	case "cidr":
 		return slices.ContainsFunc(args[1:], func(e ast.Node) bool {
 			text := e.(*ast.StringNode).Value

@@ -71,9 +71,57 @@ const (
 	// maxRanges bounds the ranges of one entry and register.
 	maxRanges = 64
 
-	// blockWords is how many words of the index are narrowed at a time: an early match saves the rest, and 2,048 entries
-	// stay in the nearest cache.
-	blockWords = 32
+	// blockRules is how many rules the index narrows at a time: an early match saves the rest. One word has a bit for
+	// every 64 of them.
+	blockRules = 64 * 64
+
+	// minRunEntries is from how many on entries have a run of their own: fewer would leave most of a word empty, and every
+	// vector has that word.
+	minRunEntries = 32
+
+	// chunkWords is how many words of a run are narrowed at a time: 2,048 entries stay in the nearest cache.
+	chunkWords = 32
+
+	// MaxLayers bounds the layers of one tenant: each costs a hash a request, and a bit in a word.
+	MaxLayers = 64
+
+	// MaxExperiments bounds the experiments of one tenant: their numbers and one more, for no experiment, are 16 bits.
+	MaxExperiments = 1<<16 - 2
+
+	// MaxHoldouts bounds the holdouts of one tenant: one for every experiment, and shared ones.
+	MaxHoldouts = MaxExperiments + 1024
+
+	// MaxVariants bounds the variants of an experiment: each costs a mixing and a logarithm where one is drawn.
+	MaxVariants = 100
+
+	// MaxExperimentNameBytes bounds the names of experiments and variants: the assignments of all layers are to fit in one
+	// header field of 8 KiB.
+	MaxExperimentNameBytes = 64
+
+	// MaxForcedUnits bounds the allow-list of a variant, which is for testers: audiences are for more.
+	MaxForcedUnits = 10_000
+
+	// MaxOverrideBytes bounds an override that a request carries: room for a dozen assignments, and an end to the work
+	// before its signature is known to be right.
+	MaxOverrideBytes = 1 << 10
+
+	// maxRouteNumber bounds the numbers of routes that an experiment is for, of which it has a bit each.
+	maxRouteNumber = 1<<20 - 1
+
+	// maxCycles bounds the dependency cycles told at a time: nobody mends more.
+	maxCycles = 20
+
+	// maxCycleNames bounds the experiments named of one cycle.
+	maxCycleNames = 10
+
+	// maxFreeRanges bounds the free ranges that are proposed where slots overlap.
+	maxFreeRanges = 4
+
+	// maxAnalysisSteps bounds one question to an [Analyzer], 10 to 100 ms: conditions that people write take some hundred, 20 µs.
+	maxAnalysisSteps = 20_000
+
+	// maxExplainedParts bounds the parts of one condition that are explained: each is compiled, and nobody reads more.
+	maxExplainedParts = 500
 
 	// maxConditionErrors bounds the mistakes told of one condition: nobody mends more at a time.
 	maxConditionErrors = 20

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/cespare/xxhash/v2"
 	"github.com/expr-lang/expr"
@@ -58,7 +59,7 @@ type exprVersion string
 func exprOptions() []expr.Option {
 	env := map[string]any{
 		"tag": "", "os": "", "country": "", "userid": "", "version": exprVersion(""), "sdk": exprVersion(""), "age": 0, "year": 0, "score": 0.0,
-		"beta": false, "staff": false, "device": "", "groups": []string{},
+		"beta": false, "staff": false, "device": "", "groups": []string{}, "now": "",
 	}
 	function := func(name string, f func(args ...any) any, types ...any) expr.Option {
 		return expr.Function(name, func(args ...any) (any, error) { return f(args...), nil }, types...)
@@ -68,6 +69,11 @@ func exprOptions() []expr.Option {
 		function("has", func(args ...any) any { return true }, new(func(any) bool)),
 		function("hash", func(args ...any) any { return fmt.Sprintf("%016x", xxhash.Sum64String(args[0].(string))) }, new(func(string) string)),
 		function("bucket", func(args ...any) any { return int(Bucket(args[1].(string), []byte(args[0].(string)))) }, new(func(string, string) int)),
+		function("audience", func(args ...any) any { return wideAudiences[args[0].(string)].Contains([]byte(args[1].(string))) },
+			new(func(string, string) bool)),
+		function("between", func(args ...any) any {
+			return !plainTime(args[0]).Before(plainTime(args[1])) && plainTime(args[0]).Before(plainTime(args[2]))
+		}, new(func(string, string, string) bool)),
 		function("cidr", func(args ...any) any {
 			return netip.MustParsePrefix(args[1].(string)).Contains(netip.MustParseAddr(args[0].(string)).Unmap())
 		}, new(func(string, string) bool)),
@@ -90,7 +96,7 @@ func exprOptions() []expr.Option {
 
 // exprEnv gives facts, all of them present, the form of expr's environment.
 func (f facts) exprEnv() map[string]any {
-	env := map[string]any{}
+	env := map[string]any{"now": factsNow.Format(time.RFC3339)}
 	for _, at := range factFields {
 		v := f[at.name]
 		switch at.typ {
@@ -157,6 +163,8 @@ func FuzzConditions(f *testing.F) {
 		"matches_version(version, '^17.2 || >=18 !=18.3 || ~1.x')",
 		"cidr(device, '10.0.0.0/8', '2001:db8::/32') or device in ['::1']",
 		"between(now, '2026-12-01', '2026-12-24T18:00') and now < '2027-01-01T00:00:00+01:00'",
+		"audience('odd', userid) and not audience('vips', os) or audience('loading', hash(version))",
+		"audience('vip', userid) or audience(userid, 'vips') or geo.country == 'DE'",
 		"age * 2 + 1 > 17.5 / score - 2 ** 3 % 4",
 		"age in 18..25 or 'a' in groups and len(groups) > 1",
 		"(os == 'a' ? lower(os) : trim(tag)) contains upper(country)",
@@ -188,6 +196,32 @@ func FuzzConditions(f *testing.F) {
 			t.Fatalf("%q with %q: Decide = %d, want %d\n%s", text, facts, got, want, rs.Disassemble())
 		}
 	})
+}
+
+// TestDrawnConditionsHaveTheWholeLanguage looks for every operator and function among the conditions that the tests here and
+// those of the index draw.
+func TestDrawnConditionsHaveTheWholeLanguage(t *testing.T) {
+	check := func(forExpr bool) {
+		t.Helper()
+		var all strings.Builder
+		draw := drawCondition(forExpr)
+		for seed := range 2000 {
+			all.WriteString(draw.Example(seed) + "\n")
+		}
+		want := []string{" == ", " != ", " < ", " <= ", " > ", " >= ", " in [", " not in [", " in groups", "..", " and ", " or ", "not (", " && ", " || ", "!(",
+			" ? ", "(if ", " else ", " matches ", " not matches ", " contains ", " not contains ", " startsWith ", " endsWith ", "[:2]", "[1:]", "[-2:]",
+			" + ", " - ", " * ", " / ", " % ", " ** ", " ^ ", "(-", "(+", " | "}
+		for _, name := range functionNames {
+			want = append(want, name+"(")
+		}
+		for _, w := range want {
+			if !strings.Contains(all.String(), w) {
+				t.Errorf("no drawn condition (for expr: %v) has %q", forExpr, w)
+			}
+		}
+	}
+	check(false)
+	check(true)
 }
 
 func TestIntegersOverflowToNothing(t *testing.T) {

@@ -3,6 +3,7 @@ package match
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/expr-lang/expr/ast"
@@ -115,7 +116,11 @@ func (c *checker) unsupported(tree ast.Node) {
 			c.bad(n, "for a part of a text write `os[0:1]`, for an element of a list `'beta' in groups`", "an index (`[ ]`) is not supported")
 			return
 		}
-		c.bad(n, "use attributes by their plain names", "members (`.`, `[ ]`) are not supported")
+		fix := "use attributes by their plain names"
+		if src, ok := fieldSource(n); ok {
+			fix = c.readField(src)
+		}
+		c.bad(n, fix, "members (`.`, `[ ]`) are not supported")
 	case *ast.ChainNode:
 		c.bad(n, "use attributes by their plain names", "optional members (`?.`) are not supported")
 	case *ast.VariableDeclaratorNode:
@@ -131,6 +136,43 @@ func (c *checker) unsupported(tree ast.Node) {
 	default:
 		c.bad(n, "compare values with ==, !=, <, in, matches and their like", "this expression is not supported")
 	}
+}
+
+// fieldSource tells whether a member is written like a source of attributes: `geo.country`, `ua.os`.
+func fieldSource(n *ast.MemberNode) (src Source, ok bool) {
+	kind, isName := n.Node.(*ast.IdentifierNode)
+	field, isText := n.Property.(*ast.StringNode)
+	if !isName || !isText {
+		return src, false
+	}
+	for _, k := range []SourceKind{FromGeo, FromAgent} {
+		if kind.Value == k.String() {
+			return Source{k, field.Value}, true
+		}
+	}
+	return src, false
+}
+
+// readField says how a condition can ask for such a source: by an attribute that reads it.
+func (c *checker) readField(src Source) string {
+	names := fieldNames(placeFields)
+	if src.Kind == FromAgent {
+		names = fieldNames(agentFields)
+	}
+	if near := nearest(src.Name, names); near != "" {
+		src.Name = near
+	}
+	for i, a := range c.schema.attrs {
+		for _, n := range a.from {
+			if s := &c.schema.sources[n]; s.kind == src.Kind && names[s.number] == src.Name {
+				return fmt.Sprintf("write `%s`, which reads it", c.schema.names[i])
+			}
+		}
+	}
+	if !slices.Contains(names, src.Name) {
+		return "declare an attribute with `from: [" + src.Kind.String() + "." + names[0] + "]` or the like, and use its name"
+	}
+	return "declare an attribute with `from: [" + src.String() + "]`, and use its name"
 }
 
 // source gives the text that a literal was written as.

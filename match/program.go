@@ -63,9 +63,10 @@ type formula struct {
 	typ      Type
 	x, y, c  uint32 // c: the condition of valSelect
 	constant slot   // valLiteral
-	text     string // valBucket: the salt with its zero byte
+	text     string // valBucket: the salt with its zero byte; valAudience: the name
 	from, to int32  // valSlice
 	toEnd    bool
+	audience Audience // valAudience, and text its name
 
 	yes, no target // valCond: where the code begins that asks whether it is true, and whether it is false
 }
@@ -199,10 +200,9 @@ type share struct {
 	ppm    uint32
 }
 
-// measure finds the longest way through the code from every instruction, and from that the most steps that deciding can
-// take: the longest way of every rule, and every formula once. It is known when the rules are compiled, so the VM counts
+// ways gives the longest way through the code from every instruction. It is known when a set is compiled, so the VM counts
 // nothing.
-func (p *program) measure() {
+func (p *program) ways() func(t target) int {
 	longest := make([]int, len(p.code))
 	way := func(t target) int {
 		if t < 0 {
@@ -217,19 +217,30 @@ func (p *program) measure() {
 		}
 		longest[i] = 1 + max(way(in.yes), way(in.no))
 	}
-	p.steps = 0
+	return way
+}
+
+// measure finds the most steps that deciding by rules can take: the longest way of every rule, and every formula once.
+func (p *program) measure() {
+	way := p.ways()
+	p.steps = p.formulaSteps(way)
 	for i, t := range p.entries {
 		if i == 0 || p.index != nil { // without an index the others are on the way
 			p.steps += way(t)
 		}
 	}
+}
+
+// formulaSteps is what computing every register once takes.
+func (p *program) formulaSteps(way func(t target) int) (steps int) {
 	for i := range p.formulas {
 		f := &p.formulas[i]
-		p.steps++
+		steps++
 		if f.op == valCond {
-			p.steps += way(f.yes) + way(f.no)
+			steps += way(f.yes) + way(f.no)
 		}
 	}
+	return steps
 }
 
 // MaxSteps is the number of instructions and formulas that [RuleSet.Decide] runs at most, whatever the request.

@@ -6,15 +6,16 @@ import (
 	"strings"
 )
 
-// Router finds the route of a request by host and path prefix. It is immutable and safe for concurrent use.
+// Router finds the route of a request by tenant, host and path prefix. It is immutable and safe for concurrent use.
 type Router struct {
-	hosts map[string]*pathTable
-	any   *pathTable // routes without a host
+	tenants map[string]*hostTable
+	common  *hostTable // routes without a tenant
 }
 
-// RouteKey is what a route is found by. Host "" stands for any host; it has no port. Path is a prefix by whole segments:
-// "/a" holds "/a", "/a/" and "/a/b", not "/ab"; "" and "/" hold every path. A slash at the end changes nothing.
-type RouteKey struct{ Host, Path string }
+// RouteKey is what a route is found by. Tenant "" stands for every tenant and for none; a tenant is compared byte by byte.
+// Host "" stands for any host; it has no port. Path is a prefix by whole segments: "/a" holds "/a", "/a/" and "/a/b", not
+// "/ab"; "" and "/" hold every path. A slash at the end changes nothing.
+type RouteKey struct{ Tenant, Host, Path string }
 
 // RouterError is a mistake in the keys given to [NewRouter].
 type RouterError struct {
@@ -31,23 +32,23 @@ const maxHostBytes = 255
 
 // NewRouter makes a router; the index of a key is what Find gives. The first mistake is returned as a [*RouterError].
 func NewRouter(keys []RouteKey) (*Router, error) {
-	r := &Router{hosts: make(map[string]*pathTable), any: newPathTable()}
+	r := &Router{tenants: make(map[string]*hostTable), common: newHostTable()}
 	for i, k := range keys {
-		host, path := strings.ToLower(k.Host), strings.TrimSuffix(k.Path, "/")
 		if err := checkRouteKey(i, k); err != nil {
 			return nil, err
 		}
-		t := r.any
-		if host != "" {
-			if t = r.hosts[host]; t == nil {
-				t = newPathTable()
-				r.hosts[host] = t
+		hosts, same := r.common, "host and path"
+		if k.Tenant != "" {
+			if hosts, same = r.tenants[k.Tenant], "tenant, host and path"; hosts == nil {
+				hosts = newHostTable()
+				r.tenants[k.Tenant] = hosts
 			}
 		}
+		t, path := hosts.paths(strings.ToLower(k.Host)), strings.TrimSuffix(k.Path, "/")
 		if first, ok := t.index[path]; ok {
 			return nil, &RouterError{
 				First: first, Second: i, Part: "path",
-				What: fmt.Sprintf("routes %d and %d have the same host and path %q", first, i, k.Host+path+"/"),
+				What: fmt.Sprintf("routes %d and %d have the same %s %q", first, i, same, k.Host+path+"/"),
 				Fix:  "join them, or change the host or path of one",
 			}
 		}
@@ -56,31 +57,67 @@ func NewRouter(keys []RouteKey) (*Router, error) {
 	return r, nil
 }
 
-// Find gives the index of the route that a request belongs to, or -1. The case of the host and its port do not count. A
-// route that names the host goes before one that does not, however long their paths; then the longest path wins. A
-// request without a host, or with "*" for a path, can only meet routes for any host, or for every path. It allocates
-// nothing; its cost does not grow with the length of the path.
-func (r *Router) Find(host, path []byte) int {
-	if len(r.hosts) > 0 && len(host) > 0 {
-		if i := r.findHost(stripPort(host), path); i >= 0 {
+// Find gives the index of the route that a request belongs to, or -1. Routes of the request's tenant go before those
+// without one, whatever their hosts and paths; a request without a tenant, or of one that has no route which fits, belongs
+// to the latter. Among them, the case of the host and its port do not count. A route that names the host goes before one
+// that does not, however long their paths; then the longest path wins. A request without a host, or with "*" for a path,
+// can only meet routes for any host, or for every path. It allocates nothing; its cost does not grow with the length of the
+// path.
+func (r *Router) Find(tenant, host, path []byte) int {
+	if len(tenant) > 0 {
+		if t := r.tenants[string(tenant)]; t != nil {
+			if i := t.find(host, path); i >= 0 {
+				return i
+			}
+		}
+	}
+	return r.common.find(host, path)
+}
+
+// hostTable holds the routes of one tenant, or of all.
+type hostTable struct {
+	hosts map[string]*pathTable
+	any   *pathTable // routes without a host
+}
+
+func newHostTable() *hostTable {
+	return &hostTable{hosts: make(map[string]*pathTable), any: newPathTable()}
+}
+
+// paths gives the table of a host in lower case, a new one if there was none.
+func (h *hostTable) paths(host string) *pathTable {
+	if host == "" {
+		return h.any
+	}
+	t := h.hosts[host]
+	if t == nil {
+		t = newPathTable()
+		h.hosts[host] = t
+	}
+	return t
+}
+
+func (h *hostTable) find(host, path []byte) int {
+	if len(h.hosts) > 0 && len(host) > 0 {
+		if i := h.findHost(stripPort(host), path); i >= 0 {
 			return i
 		}
 	}
-	return r.any.find(path)
+	return h.any.find(path)
 }
 
-func (r *Router) findHost(host, path []byte) int {
+func (h *hostTable) findHost(host, path []byte) int {
 	if len(host) > maxHostBytes {
 		return -1
 	}
-	if t := r.hosts[string(host)]; t != nil {
+	if t := h.hosts[string(host)]; t != nil {
 		return t.find(path)
 	}
 	var buf [maxHostBytes]byte
 	for i, c := range host {
 		buf[i] = lower(c)
 	}
-	if t := r.hosts[string(buf[:len(host)])]; t != nil {
+	if t := h.hosts[string(buf[:len(host)])]; t != nil {
 		return t.find(path)
 	}
 	return -1

@@ -11,17 +11,17 @@ import (
 
 func TestRouterFind(t *testing.T) {
 	keys := []RouteKey{
-		0:  {"", "/"},
-		1:  {"", "/a"},
-		2:  {"", "/a/b"},
-		3:  {"shop.example.com", ""},
-		4:  {"shop.example.com", "/api"},
-		5:  {"shop.example.com", "/api/v2/"},
-		6:  {"api.example.com", "/v1"},
-		7:  {"[2001:db8::1]", "/"},
-		8:  {"192.0.2.7", "/"},
-		9:  {"Upper.Example.com", "/"},
-		10: {"", "/a/bcd"},
+		0:  {"", "", "/"},
+		1:  {"", "", "/a"},
+		2:  {"", "", "/a/b"},
+		3:  {"", "shop.example.com", ""},
+		4:  {"", "shop.example.com", "/api"},
+		5:  {"", "shop.example.com", "/api/v2/"},
+		6:  {"", "api.example.com", "/v1"},
+		7:  {"", "[2001:db8::1]", "/"},
+		8:  {"", "192.0.2.7", "/"},
+		9:  {"", "Upper.Example.com", "/"},
+		10: {"", "", "/a/bcd"},
 	}
 	r, err := NewRouter(keys)
 	if err != nil {
@@ -29,7 +29,7 @@ func TestRouterFind(t *testing.T) {
 	}
 	check := func(host, path string, want int) {
 		t.Helper()
-		if got := r.Find([]byte(host), []byte(path)); got != want {
+		if got := r.Find(nil, []byte(host), []byte(path)); got != want {
 			t.Errorf("Find(%q, %q) = %d, want %d", host, path, got, want)
 		}
 	}
@@ -80,13 +80,13 @@ func TestRouterFind(t *testing.T) {
 }
 
 func TestRouterWithoutDefault(t *testing.T) {
-	r, err := NewRouter([]RouteKey{{"a.example", "/x"}, {"", "/y"}})
+	r, err := NewRouter([]RouteKey{{"", "a.example", "/x"}, {"", "", "/y"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	check := func(host, path string, want int) {
 		t.Helper()
-		if got := r.Find([]byte(host), []byte(path)); got != want {
+		if got := r.Find(nil, []byte(host), []byte(path)); got != want {
 			t.Errorf("Find(%q, %q) = %d, want %d", host, path, got, want)
 		}
 	}
@@ -96,9 +96,44 @@ func TestRouterWithoutDefault(t *testing.T) {
 	check("b.example", "/x", -1)
 	check("", "*", -1)
 	empty, err := NewRouter(nil)
-	if err != nil || empty.Find([]byte("h"), []byte("/")) != -1 {
-		t.Errorf("a router without routes: %v, found %d, want nil and -1", err, empty.Find([]byte("h"), []byte("/")))
+	if err != nil || empty.Find(nil, []byte("h"), []byte("/")) != -1 {
+		t.Errorf("a router without routes: %v, found %d, want nil and -1", err, empty.Find(nil, []byte("h"), []byte("/")))
 	}
+}
+
+func TestRouterTenants(t *testing.T) {
+	r, err := NewRouter([]RouteKey{
+		0: {"", "shop.example.com", "/api/v2"},
+		1: {"", "", "/"},
+		2: {"acme", "", "/api"},
+		3: {"acme", "shop.example.com", "/api/v1"},
+		4: {"Acme", "", "/"},
+		5: {"initech", "initech.example.com", "/"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := func(tenant, host, path string, want int) {
+		t.Helper()
+		if got := r.Find([]byte(tenant), []byte(host), []byte(path)); got != want {
+			t.Errorf("Find(%q, %q, %q) = %d, want %d", tenant, host, path, got, want)
+		}
+	}
+	check("", "shop.example.com", "/api/v2/x", 0)
+	check("", "shop.example.com", "/api/v1", 1)
+	// the tenant goes before host and path
+	check("acme", "shop.example.com", "/api/v2/x", 2)
+	check("acme", "shop.example.com", "/api/v1/x", 3)
+	check("acme", "other.example.com", "/api/v1/x", 2)
+	// a tenant without a route that fits leaves the request to routes without a tenant
+	check("acme", "shop.example.com", "/", 1)
+	check("initech", "shop.example.com", "/api/v2", 0)
+	check("initech", "INITECH.example.com:443", "/api/v2", 5)
+	// so does a tenant that no route names; tenants have case
+	check("umbrella", "shop.example.com", "/api/v2", 0)
+	check("Acme", "shop.example.com", "/api/v2", 4)
+	check("ACME", "shop.example.com", "/api/v2", 0)
+	check(strings.Repeat("t", 1000), "", "*", 1)
 }
 
 func TestRouterErrors(t *testing.T) {
@@ -115,26 +150,31 @@ func TestRouterErrors(t *testing.T) {
 		}
 	}
 	check(`routes 0 and 1 have the same host and path "/"; join them, or change the host or path of one`, 0, 1, "path",
-		RouteKey{"", ""}, RouteKey{"", "/"})
+		RouteKey{"", "", ""}, RouteKey{"", "", "/"})
 	check(`routes 1 and 2 have the same host and path "A.example/x/"; join them, or change the host or path of one`, 1, 2, "path",
-		RouteKey{"", "/x"}, RouteKey{"a.example", "/x"}, RouteKey{"A.example", "/x/"})
-	check(`host "a.example:80" has a port; leave the port out: a route holds for all ports`, 0, -1, "host", RouteKey{"a.example:80", "/"})
+		RouteKey{"", "", "/x"}, RouteKey{"", "a.example", "/x"}, RouteKey{"", "A.example", "/x/"})
+	check(`routes 1 and 3 have the same tenant, host and path "/x/"; join them, or change the host or path of one`, 1, 3, "path",
+		RouteKey{"", "", "/x"}, RouteKey{"acme", "", "/x"}, RouteKey{"initech", "", "/x"}, RouteKey{"acme", "", "/x/"})
+	check(`host "a.example:80" has a port; leave the port out: a route holds for all ports`, 0, -1, "host", RouteKey{"", "a.example:80", "/"})
 	check(`host "*.example" cannot occur in a request; write a name like shop.example.com, or leave host out for any`, 0, -1, "host",
-		RouteKey{"*.example", "/"})
-	check(`host of 300 bytes, more than 255; shorten it`, 0, -1, "host", RouteKey{strings.Repeat("h", 300), "/"})
-	check(`path "x" does not begin with a slash; write "/x"`, 1, -1, "path", RouteKey{"", "/"}, RouteKey{"", "x"})
-	check(`path "/x?y" cannot occur in a request; write it percent-encoded, without query and fragment`, 0, -1, "path", RouteKey{"", "/x?y"})
-	check(`path "/größe" cannot occur in a request; write it percent-encoded, without query and fragment`, 0, -1, "path", RouteKey{"", "/größe"})
+		RouteKey{"", "*.example", "/"})
+	check(`host of 300 bytes, more than 255; shorten it`, 0, -1, "host", RouteKey{"", strings.Repeat("h", 300), "/"})
+	check(`path "x" does not begin with a slash; write "/x"`, 1, -1, "path", RouteKey{"", "", "/"}, RouteKey{"", "", "x"})
+	check(`path "/x?y" cannot occur in a request; write it percent-encoded, without query and fragment`, 0, -1, "path", RouteKey{"", "", "/x?y"})
+	check(`path "/größe" cannot occur in a request; write it percent-encoded, without query and fragment`, 0, -1, "path", RouteKey{"", "", "/größe"})
 }
 
 // plainFind is the definition of Find: look at every key.
-func plainFind(keys []RouteKey, host, path string) int {
+func plainFind(keys []RouteKey, tenant, host, path string) int {
 	if h, _, ok := strings.Cut(host, ":"); ok {
 		host = h
 	}
 	best := -1
 	for i, k := range keys {
 		prefix := strings.TrimSuffix(k.Path, "/")
+		if k.Tenant != "" && k.Tenant != tenant {
+			continue
+		}
 		if k.Host != "" && !strings.EqualFold(k.Host, host) {
 			continue
 		}
@@ -142,6 +182,12 @@ func plainFind(keys []RouteKey, host, path string) int {
 			continue
 		}
 		if best >= 0 {
+			if (k.Tenant != "") != (keys[best].Tenant != "") {
+				if k.Tenant != "" {
+					best = i
+				}
+				continue
+			}
 			if (k.Host != "") != (keys[best].Host != "") {
 				if k.Host != "" {
 					best = i
@@ -158,14 +204,15 @@ func plainFind(keys []RouteKey, host, path string) int {
 }
 
 func TestRouterEqualsPlain(t *testing.T) {
+	tenants := rapid.SampledFrom([]string{"", "", "acme", "initech"})
 	hosts := rapid.SampledFrom([]string{"", "a.example", "b.example"})
 	path := rapid.StringMatching(`(/[ab]{0,2}){1,4}`)
 	rapid.Check(t, func(t *rapid.T) {
 		var keys []RouteKey
 		seen := map[string]bool{}
 		for range rapid.IntRange(0, 20).Draw(t, "routes") {
-			k := RouteKey{hosts.Draw(t, "host"), path.Draw(t, "path")}
-			if id := k.Host + " " + strings.TrimSuffix(k.Path, "/"); !seen[id] {
+			k := RouteKey{tenants.Draw(t, "tenant"), hosts.Draw(t, "host"), path.Draw(t, "path")}
+			if id := k.Tenant + " " + k.Host + " " + strings.TrimSuffix(k.Path, "/"); !seen[id] {
 				seen[id] = true
 				keys = append(keys, k)
 			}
@@ -175,20 +222,20 @@ func TestRouterEqualsPlain(t *testing.T) {
 			t.Fatalf("NewRouter(%q): %v", keys, err)
 		}
 		host := rapid.SampledFrom([]string{"", "a.example", "A.EXAMPLE:80", "b.example:1", "c.example"}).Draw(t, "request host")
-		p := path.Draw(t, "request path")
-		if got, want := r.Find([]byte(host), []byte(p)), plainFind(keys, host, p); got != want {
-			t.Fatalf("keys %q: Find(%q, %q) = %d, want %d", keys, host, p, got, want)
+		tenant, p := tenants.Draw(t, "request tenant"), path.Draw(t, "request path")
+		if got, want := r.Find([]byte(tenant), []byte(host), []byte(p)), plainFind(keys, tenant, host, p); got != want {
+			t.Fatalf("keys %q: Find(%q, %q, %q) = %d, want %d", keys, tenant, host, p, got, want)
 		}
 	})
 }
 
 func TestRouterDoesNotAllocate(t *testing.T) {
-	r, err := NewRouter([]RouteKey{{"shop.example.com", "/api/v2"}, {"", "/a/b"}, {"", "/"}})
+	r, err := NewRouter([]RouteKey{{"", "shop.example.com", "/api/v2"}, {"acme", "", "/a/b"}, {"", "", "/"}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	host, path := []byte("Shop.Example.com:8080"), []byte("/api/v2/cart/items")
-	if n := testing.AllocsPerRun(100, func() { r.Find(host, path) }); n != 0 {
+	tenant, host, path := []byte("acme"), []byte("Shop.Example.com:8080"), []byte("/api/v2/cart/items")
+	if n := testing.AllocsPerRun(100, func() { r.Find(tenant, host, path) }); n != 0 {
 		t.Errorf("Find allocates %v times, want 0", n)
 	}
 }
@@ -198,7 +245,7 @@ func BenchmarkRouter(b *testing.B) {
 		b.Run(fmt.Sprintf("routes=%d", n), func(b *testing.B) {
 			var keys []RouteKey
 			for i := range n {
-				keys = append(keys, RouteKey{"shop.example.com", fmt.Sprintf("/api/service%d", i)})
+				keys = append(keys, RouteKey{"", "shop.example.com", fmt.Sprintf("/api/service%d", i)})
 			}
 			r, err := NewRouter(keys)
 			if err != nil {
@@ -207,7 +254,7 @@ func BenchmarkRouter(b *testing.B) {
 			host, path := []byte("shop.example.com:8080"), []byte("/api/service0/cart/items/17")
 			b.ReportAllocs()
 			for b.Loop() {
-				if r.Find(host, path) != 0 {
+				if r.Find(nil, host, path) != 0 {
 					b.Fatal("not found")
 				}
 			}

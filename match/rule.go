@@ -2,6 +2,7 @@ package match
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -48,6 +49,7 @@ func (e RuleError) Error() string {
 type RuleSet struct {
 	schema *Schema
 	prog   program
+	rules  []Rule // as they were written, to be explained
 }
 
 // CompileRules compiles the rules in their order. With any mistake the rule set is nil and the list holds them all, in
@@ -61,7 +63,8 @@ func CompileRules(s *Schema, rules []Rule) (*RuleSet, []RuleError) {
 	if len(c.errs) > 0 {
 		return nil, c.errs
 	}
-	return &RuleSet{schema: s, prog: generate(s, checked, len(checked) >= minIndexedRules)}, nil
+	prog := generate(s, checked, len(checked) >= minIndexedRules)
+	return &RuleSet{schema: s, prog: prog, rules: slices.Clone(rules)}, nil
 }
 
 // checkedRule is a rule without mistakes.

@@ -12,28 +12,31 @@ type Schema struct {
 	byName map[string]int
 	names  []string
 
+	lookups Lookups
+
 	// Attributes that read the same header, cookie or parameter share one source, so that a field is looked up once.
 	sources []source
 	headers nameTable
 	cookies nameTable
 	queries nameTable
 
+	userAgent int    // the source that is the User-Agent field, -1 if nothing is read from it
 	fieldLens uint64 // lenBit of every field name that is of interest, "cookie" included
 	searchLen int    // instructions of the longest capture
 }
 
 // source is a place that values are read from, as the schema keeps it.
 type source struct {
-	kind    SourceKind
-	segment int    // FromSegment: its number
-	text    []byte // FromConst
+	kind   SourceKind
+	number int    // FromSegment: of the segment; FromGeo and FromAgent: in placeFields and agentFields
+	text   []byte // FromConst: the value; FromCookie: the name and "=", which a signature is over
 }
 
 // SchemaError is one mistake in the attributes given to [NewSchema].
 type SchemaError struct {
 	Attribute int    // index into the attributes
 	Source    int    // index into From, -1 if the mistake is not in one source
-	Part      string // "name", "type", "from", "capture", "lower" or "default"
+	Part      string // "name", "type", "from", "capture", "lower", "default" or "signed"
 	What, Fix string
 }
 
@@ -75,15 +78,16 @@ type attribute struct {
 	name    string
 	typ     Type
 	from    []uint16 // sources, in order
+	signed  []byte   // the key of its cookies; nil if they are not signed
 	capture *capture // nil if none
 	lower   bool
 	def     slot // its text is nil if there is no default
 }
 
-// NewSchema makes a schema of the built-in attributes and attrs. The error, if any, is a [SchemaErrors] that holds
-// every mistake. The argument is not kept.
-func NewSchema(attrs []Attribute) (*Schema, error) {
-	s := &Schema{byName: make(map[string]int)}
+// NewSchema makes a schema of the built-in attributes and attrs. Conditions compiled for it may name the audiences of
+// lookups; what lookups holds is kept, attrs is not. The error, if any, is a [SchemaErrors] that holds every mistake.
+func NewSchema(attrs []Attribute, lookups Lookups) (*Schema, error) {
+	s := &Schema{byName: make(map[string]int), lookups: lookups, userAgent: -1}
 	s.headers.fold = true
 	known := make(map[Source]uint16)
 	for _, name := range builtinNames {
@@ -111,9 +115,12 @@ func NewSchema(attrs []Attribute) (*Schema, error) {
 // Names gives the names of all attributes, the built-in ones first, then as declared. The caller owns the slice.
 func (s *Schema) Names() []string { return slices.Clone(s.names) }
 
+// TypeOf gives the type of an attribute by its place in [Schema.Names].
+func (s *Schema) TypeOf(attr int) Type { return s.attrs[attr].typ }
+
 // declare adds a checked attribute.
 func (s *Schema) declare(a Attribute, known map[Source]uint16) {
-	at := attribute{name: a.Name, typ: a.Type, lower: a.Lower}
+	at := attribute{name: a.Name, typ: a.Type, lower: a.Lower, signed: slices.Clone(a.Signed)}
 	for _, src := range a.From {
 		at.from = append(at.from, s.source(src, known))
 	}
@@ -154,14 +161,22 @@ func (s *Schema) source(src Source, known map[Source]uint16) uint16 {
 		s.headers.add(src.Name, n)
 	case FromCookie:
 		s.cookies.add(src.Name, n)
+		at.text = []byte(src.Name + "=")
 	case FromQuery:
 		s.queries.add(src.Name, n)
 	case FromSegment:
-		at.segment, _ = segmentNumber(src.Name)
+		at.number, _ = segmentNumber(src.Name)
 	case FromConst:
 		at.text = []byte(src.Name)
+	case FromGeo:
+		at.number = fieldNumber(placeFields, src.Name)
+	case FromAgent:
+		at.number = fieldNumber(agentFields, src.Name)
 	}
 	s.sources = append(s.sources, at)
+	if src.Kind == FromAgent && s.userAgent < 0 {
+		s.userAgent = int(s.source(Source{FromHeader, "User-Agent"}, known))
+	}
 	return n
 }
 

@@ -2,6 +2,7 @@ package match
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -71,15 +72,34 @@ func (c *attributeChecker) source(j int, src Source) {
 			c.bad(j, "from", fmt.Sprintf("use 1 to %d, as in `path segment 2`", MaxSegments), "%q is not the number of a path segment", src.Name)
 		}
 		return
+	case FromGeo:
+		c.field(j, src, fieldNames(placeFields))
+		return
+	case FromAgent:
+		c.field(j, src, fieldNames(agentFields))
+		return
 	}
 	switch {
-	case src.Kind > FromConst:
-		c.bad(j, "from", "use header, cookie, query, path segment, ip or const", "attribute %q has a source of unknown kind", name)
+	case src.Kind > FromAgent:
+		c.bad(j, "from", "use header, cookie, query, path segment, ip, const, geo or ua", "attribute %q has a source of unknown kind", name)
 	case src.Name == "":
 		c.bad(j, "from", "write the name after the kind, as in `header X-User-Id`", "attribute %q has a %s source without a name", name, src.Kind)
 	case src.Kind != FromQuery && !isToken(src.Name):
 		c.bad(j, "from", "use letters, digits and !#$%&'*+-.^_`|~ only", "%q cannot be the name of a %s", src.Name, src.Kind)
 	}
+}
+
+// field checks a source that is a part of a place or an agent; names are those that there are.
+func (c *attributeChecker) field(j int, src Source, names []string) {
+	if slices.Contains(names, src.Name) {
+		return
+	}
+	prefix := src.Kind.String() + src.Kind.Separator()
+	fix := "use " + prefix + strings.Join(names, ", "+prefix)
+	if near := nearest(src.Name, names); near != "" {
+		fix = "did you mean " + prefix + near + "?"
+	}
+	c.bad(j, "from", fix, "there is no %s%s", prefix, src.Name)
 }
 
 // constant checks a const source, which is as good as its value: nothing comes behind it.
@@ -105,6 +125,9 @@ func (c *attributeChecker) shape() {
 			c.bad(-1, "capture", fix, "%s", what)
 		}
 	}
+	if a.Signed != nil {
+		c.signature()
+	}
 	if a.Lower && a.Type != String && a.Type != Version && a.Type != List {
 		c.bad(-1, "lower", "remove `lower`", "attribute %q is %s, which has no letters", a.Name, a.Type.article())
 	}
@@ -112,6 +135,16 @@ func (c *attributeChecker) shape() {
 		if _, ok := a.defaultSlot(); !ok {
 			c.bad(-1, "default", "write a value of that type", "default %q is not %s", a.Default, a.Type.article())
 		}
+	}
+}
+
+// signature checks that there is a key, and something to sign.
+func (c *attributeChecker) signature() {
+	if len(c.a.Signed) == 0 {
+		c.bad(-1, "signed", "write a key of 32 random bytes", "the key that attribute %q is signed with is empty", c.a.Name)
+	}
+	if !slices.ContainsFunc(c.a.From, func(src Source) bool { return src.Kind == FromCookie }) {
+		c.bad(-1, "signed", "add a cookie to `from`, or do not sign", "attribute %q is signed and not read from a cookie", c.a.Name)
 	}
 }
 

@@ -29,7 +29,7 @@ func TestSchemaErrors(t *testing.T) {
 	}
 	check := func(want string, attrs ...Attribute) {
 		t.Helper()
-		_, err := NewSchema(attrs)
+		_, err := NewSchema(attrs, Lookups{})
 		var es SchemaErrors
 		if !errors.As(err, &es) || err.Error() != want {
 			t.Errorf("NewSchema(%+v)\n got %v\nwant %s", attrs, err, want)
@@ -54,7 +54,7 @@ func TestSchemaErrors(t *testing.T) {
 	check("\"größe\" cannot be the name of a cookie; use letters, digits and !#$%&'*+-.^_`|~ only",
 		Attribute{Name: "os", From: []Source{{FromCookie, "größe"}}})
 	check(`attribute "os" has an unknown type; use one of string, version, int, float, bool, ip, list`, Attribute{Name: "os", Type: 9, From: header("X")})
-	check(`attribute "os" has a source of unknown kind; use header, cookie, query, path segment, ip or const`, Attribute{Name: "os", From: []Source{{9, "X"}}})
+	check(`attribute "os" has a source of unknown kind; use header, cookie, query, path segment, ip, const, geo or ua`, Attribute{Name: "os", From: []Source{{9, "X"}}})
 
 	segment := func(n string) []Source { return []Source{{FromSegment, n}} }
 	check("\"0\" is not the number of a path segment; use 1 to 64, as in `path segment 2`", Attribute{Name: "os", From: segment("0")})
@@ -74,8 +74,17 @@ func TestSchemaErrors(t *testing.T) {
 	check("the pattern has 1504 steps, more than 1024; use smaller repeat counts", Attribute{Name: "os", Capture: "(a{500}b{500}c{500})", From: header("X")})
 	check("a pattern of 1025 bytes, more than 1024; shorten it", Attribute{Name: "os", Capture: strings.Repeat("a", 1025), From: header("X")})
 
+	check(`there is no geo.contry; did you mean geo.country?`, Attribute{Name: "os", From: []Source{{FromGeo, "contry"}}})
+	check(`there is no geo.; use geo.country, geo.province, geo.city, geo.isp, geo.asn`, Attribute{Name: "os", From: []Source{{FromGeo, ""}}})
+	check(`there is no ua.engine; use ua.os, ua.os_version, ua.browser, ua.browser_version, ua.device`,
+		Attribute{Name: "os", From: []Source{{FromAgent, "engine"}}})
+	check(`the key that attribute "os" is signed with is empty; write a key of 32 random bytes`,
+		Attribute{Name: "os", From: []Source{{FromCookie, "os"}}, Signed: []byte{}})
+	check("attribute \"os\" is signed and not read from a cookie; add a cookie to `from`, or do not sign",
+		Attribute{Name: "os", From: header("X"), Signed: []byte("key")})
+
 	// all at once, with their places
-	_, err := NewSchema([]Attribute{{Name: "ok", From: header("X")}, {Name: "path"}, {Name: "os", From: header("X", "Y Z")}})
+	_, err := NewSchema([]Attribute{{Name: "ok", From: header("X")}, {Name: "path"}, {Name: "os", From: header("X", "Y Z")}}, Lookups{})
 	var got []string
 	var es SchemaErrors
 	if errors.As(err, &es) {
@@ -104,7 +113,7 @@ func TestSchemaIsBounded(t *testing.T) {
 			t.Errorf("attribute %s = %q, want %q", s.Names()[attr], got, want)
 		}
 	}
-	if _, err := NewSchema(attrs(most + 1)); err == nil || err.Error() != "more than 256 attributes; remove attributes that no rule uses" {
+	if _, err := NewSchema(attrs(most+1), Lookups{}); err == nil || err.Error() != "more than 256 attributes; remove attributes that no rule uses" {
 		t.Errorf("one more attribute: %v", err)
 	}
 }

@@ -1,17 +1,20 @@
 package match
 
-// State is what deciding keeps between requests: for each rule with `by: request`, how far its share has filled up. Each
-// event loop has its own for each rule set. It is not safe for concurrent use.
+// State is what deciding keeps between requests: for each rule with `by: request`, how far its share has filled up; and
+// room to work. Each event loop has its own for each rule set and each experiment set. It is not safe for concurrent use.
 type State struct {
-	rules *RuleSet
+	rules     *RuleSet   // that it was made by, or
+	assigning *assigning // of the experiment set that it was made by
 
 	// fill is by place in program.sequence, each below PPM. Every request that comes to the rule adds the share; where that
 	// overflows, the request is in. Hence the requests that are in lie as evenly as they can: of any n consecutive ones
 	// that come to the rule, n × share are in, rounded up or down.
 	fill []uint32
 
-	block   [blockWords]uint64
+	// What the index works on: words of a run, what the columns say, and the rules of a block that are left, a bit each.
+	words   [chunkWords]uint64
 	vectors [maxColumns]vector
+	left    [blockRules / 64]uint64
 	united  map[uint32][]uint64 // by list register: room for a vector
 
 	hashed [len(ruleRole) + MaxSaltBytes + 1 + MaxUnitBytes]byte // salt and unit, for one hash call

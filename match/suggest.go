@@ -1,6 +1,10 @@
 package match
 
-import "strings"
+import (
+	"maps"
+	"slices"
+	"strings"
+)
 
 // suggestAttribute says how to mend an unknown attribute: the nearest name, or all there are. extra are words that may
 // stand in the same place.
@@ -10,6 +14,18 @@ func suggestAttribute(s *Schema, name string, extra ...string) string {
 		return "did you mean `" + near + "`?"
 	}
 	return "declare it under `attributes:`, or use one of " + strings.Join(names, ", ")
+}
+
+// suggestAudience says how to mend an unknown audience likewise.
+func suggestAudience(s *Schema, name string) string {
+	names := slices.Sorted(maps.Keys(s.lookups.Audiences))
+	if near := nearest(name, names); near != "" {
+		return "did you mean '" + near + "'?"
+	}
+	if len(names) == 0 {
+		return "declare it under `audiences:`"
+	}
+	return "declare it under `audiences:`, or use one of " + strings.Join(names, ", ")
 }
 
 // nearest gives the name that differs from name by the fewest edits, two at most and fewer than its length; "" if none

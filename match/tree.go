@@ -13,7 +13,7 @@ type value struct {
 	op   valueOp
 	typ  Type
 	attr int    // valAttr
-	text string // literal texts, versions and addresses as written; the salt of a bucket
+	text string // literal texts, versions and addresses as written; the salt of a bucket, the name of an audience
 	num  uint64 // literal numbers, by order
 	x, y *value // operands
 
@@ -47,13 +47,14 @@ const (
 	valPow // Float
 	valFloat
 	valSelect
-	valCond // Bool
+	valCond     // Bool
+	valAudience // Bool: whether x is a member
 )
 
 var valueNames = [...]string{
 	valLower: "lower", valUpper: "upper", valTrim: "trim", valSlice: "slice", valHash: "hash", valBucket: "bucket", valLen: "len",
 	valNeg: "-", valAdd: "+", valSub: "-", valMul: "*", valMod: "%", valDiv: "/", valPow: "**", valFloat: "float", valSelect: "? :",
-	valCond: "condition",
+	valCond: "condition", valAudience: "audience",
 }
 
 // cond is a condition: true, false or unknown.

@@ -46,17 +46,31 @@ const (
 	FromSegment                   // a segment of the path by its number from 1, percent-decoded: of /a/b, 2 is b
 	FromIP                        // the client's address as text; without a name
 	FromConst                     // always there: the name is the value
+	FromGeo                       // where the client's address is: country, province, city, isp or asn, see [Place]
+	FromAgent                     // what the User-Agent says: os, os_version, browser, browser_version or device, see [Agent]
 )
 
-var sourceNames = [...]string{"header", "cookie", "query", "path segment", "ip", "const"}
+var sourceNames = [...]string{"header", "cookie", "query", "path segment", "ip", "const", "geo", "ua"}
 
 // SourceKinds gives all kinds.
 func SourceKinds() []SourceKind {
-	return []SourceKind{FromHeader, FromCookie, FromQuery, FromSegment, FromIP, FromConst}
+	return []SourceKind{FromHeader, FromCookie, FromQuery, FromSegment, FromIP, FromConst, FromGeo, FromAgent}
 }
 
 // String gives the kind as written in the config.
 func (k SourceKind) String() string { return sourceNames[k] }
+
+// Separator gives what stands between kind and name in the config: `header X-OS`, but `geo.country`; "" for a kind that
+// has no name.
+func (k SourceKind) Separator() string {
+	switch k {
+	case FromIP:
+		return ""
+	case FromGeo, FromAgent:
+		return "."
+	}
+	return " "
+}
 
 // Source is one place that an attribute's value may come from.
 type Source struct {
@@ -69,7 +83,7 @@ func (s Source) String() string {
 	if s.Name == "" {
 		return s.Kind.String()
 	}
-	return s.Kind.String() + " " + s.Name
+	return s.Kind.String() + s.Kind.Separator() + s.Name
 }
 
 // Attribute is a declared attribute: the first of its sources that is present and not empty gives the text. Where a
@@ -82,4 +96,8 @@ type Attribute struct {
 	Capture string // a regular expression (RE2); the value is what its one group holds, or all of its first match; "" is off
 	Lower   bool   // upper-case letters become lower-case ones
 	Default string // "" is none
+
+	// Signed is the key that values of cookie sources are signed with, see [SignCookie]; nil is off. The value is then what
+	// was signed, and a cookie without its signature, or with another one, counts as missing. Other sources are not signed.
+	Signed []byte
 }

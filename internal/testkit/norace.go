@@ -1,6 +1,0 @@
-//go:build !race
-
-package testkit
-
-// Race reports whether the race detector is on. It makes sync.Pool forget things at random, so that allocations cannot be counted.
-const Race = false
