@@ -1,0 +1,107 @@
+package audience
+
+import (
+	"math/bits"
+
+	"github.com/bits-and-blooms/bloom/v3"
+)
+
+// A filter is a Bloom filter whose bits of one member lie together. Its bits are parted into blocks of 512, a cache line,
+// and a member sets some bits in one block of a front filter, in two of an approximate one. So a look-up waits for memory
+// once, not once per bit. This costs about a twentieth more memory than bits spread over the whole filter.
+//
+// The rates of false positives follow from the load of a block, which is Poisson distributed with the mean
+// 512 × parts / bits per member: 0.96 % for the front filter, 0.00005 % for the approximate one.
+type filter struct {
+	bits   *bloom.BloomFilter
+	words  []uint64 // those of bits
+	blocks uint64
+	double bool // an approximate filter
+}
+
+const (
+	blockBits    = 512
+	positionBits = 9 // of a bit in its block
+
+	frontBits   = 10 // per member
+	frontProbes = 6  // bits that a member sets
+
+	approximateBits   = 34
+	approximateProbes = 7 // in each of two blocks
+)
+
+// newFilter makes an empty filter for a number of members.
+func newFilter(members int, double bool) filter {
+	per, probes := uint64(frontBits), uint(frontProbes)
+	if double {
+		per, probes = approximateBits, 2*approximateProbes
+	}
+	f := filter{blocks: max(1, (uint64(members)*per+blockBits-1)/blockBits), double: double}
+	f.bits = bloom.New(uint(f.blocks*blockBits), probes)
+	f.words = f.bits.BitSet().Words()
+	return f
+}
+
+// add enters a member by its hash.
+func (f *filter) add(hash uint64) {
+	var at [2 * approximateProbes]uint64
+	for _, bit := range f.locate(hash, &at) {
+		f.bits.BitSet().Set(uint(bit))
+	}
+}
+
+// has tells whether a member with that hash may be in. It answers as bits.TestLocations does of locate, but divides by
+// nothing and has no branch that depends on the bits: nobody could foresee it, and a processor that guesses wrong has
+// waited for the memory in vain.
+func (f *filter) has(hash uint64) bool {
+	if f.double {
+		return f.all(hash, approximateProbes)&f.all(^hash, approximateProbes) != 0
+	}
+	return f.all(hash, frontProbes) != 0
+}
+
+// all is 1 if all bits are set that spread draws, else 0.
+func (f *filter) all(seed uint64, probes int) uint64 {
+	block, _ := bits.Mul64(mix(seed), f.blocks)
+	words := (*[blockBits / 64]uint64)(f.words[block*blockBits/64:])
+	word, set := mix(seed+golden), uint64(1)
+	for range probes {
+		set &= words[word%blockBits/64] >> (word % 64)
+		word >>= positionBits
+	}
+	return set
+}
+
+// locate gives the bits of a hash, a part of at.
+func (f *filter) locate(hash uint64, at *[2 * approximateProbes]uint64) []uint64 {
+	if !f.double {
+		f.spread(hash, at[:frontProbes])
+		return at[:frontProbes]
+	}
+	f.spread(hash, at[:approximateProbes])
+	f.spread(^hash, at[approximateProbes:])
+	return at[:]
+}
+
+// spread draws a block and, from an independent word, positions in it.
+func (f *filter) spread(seed uint64, at []uint64) {
+	block, _ := bits.Mul64(mix(seed), f.blocks)
+	word := mix(seed + golden)
+	for i := range at {
+		at[i] = block*blockBits + word%blockBits
+		word >>= positionBits
+	}
+}
+
+// bytes is the size of the filter's bits.
+func (f *filter) bytes() int { return int(f.blocks * blockBits / 8) }
+
+// golden is 2^64 divided by the golden ratio, the step of splitmix64.
+const golden = 0x9e3779b97f4a7c15
+
+// mix is the finaliser of splitmix64.
+func mix(z uint64) uint64 {
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}

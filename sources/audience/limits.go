@@ -1,0 +1,19 @@
+package audience
+
+import "time"
+
+const (
+	// MaxMemberBytes is the longest member: units are not longer, so that none could ever be one.
+	MaxMemberBytes = 256
+
+	// DefaultMaxMembers is how many members an audience has at most unless its config says otherwise: 50 million UUIDs take
+	// a gigabyte.
+	DefaultMaxMembers = 50_000_000
+
+	// DefaultRefresh is how long after one load from Redis the next one begins.
+	DefaultRefresh = time.Minute
+
+	// loadsAtOnce bounds the loads of one kind, files or Redis, that run at the same time: each may keep a core busy, which
+	// the event loops would lack.
+	loadsAtOnce = 2
+)
