@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/santhosh-tekuri/jsonschema/v6"
+
 	"graygate/match"
 )
 
@@ -14,14 +16,18 @@ import (
 type checker struct {
 	*source
 	f          *File
-	schema     *match.Schema // nil if the attributes are not known well enough to check conditions
-	attributes []string      // every name that conditions and by may say
-	pools      []string
-	isPool     map[string]bool
+	schema     *match.Schema   // nil if the attributes are not known well enough
+	analyzer   *match.Analyzer // of conditions, nil without schema
+	attributes []string        // every name that conditions and by may say
+
+	pools, routeNames, layerNames, holdoutNames, typeNames *names
+
+	schemas map[string]*jsonschema.Schema // by the name of the metadata type, of those that are right
+	tenancy bool                          // a tenant without the attribute has been told
 }
 
-func check(s *source, f *File) {
-	c := &checker{source: s, f: f, isPool: map[string]bool{}}
+func check(s *source, f *File) *checker {
+	c := &checker{source: s, f: f, pools: newNames("upstream", "upstreams", f.Upstreams.Bad)}
 	c.require(f.Listeners.written(), len(f.Listeners.Value) > 0 || f.Listeners.Bad, f.Listeners.At, "listeners", "add listeners: [{address: :8080}]")
 	c.require(f.Upstreams.written(), len(f.Upstreams.Value) > 0 || f.Upstreams.Bad, f.Upstreams.At, "upstreams", "add upstreams: {stable: {endpoints: [127.0.0.1:9101]}}")
 	c.require(f.Routes.written(), len(f.Routes.Value) > 0 || f.Routes.Bad, f.Routes.At, "routes", "add routes: [{name: main, stable: stable}]")
@@ -31,6 +37,9 @@ func check(s *source, f *File) {
 	c.checkAttributes()
 	c.upstreams()
 	c.routes()
+	c.outside()
+	c.experiments()
+	return c
 }
 
 // require refuses a missing or empty top-level key.

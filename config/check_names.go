@@ -14,9 +14,14 @@ var anySource = []match.Source{{Kind: match.FromHeader, Name: "X"}}
 // none if a name or a type is wrong: conditions may speak of it, and each would be told as a mistake of its own.
 func (c *checker) checkAttributes() {
 	var declared []match.Attribute
-	known := !c.f.Attributes.Bad
+	lookups := match.Lookups{Audiences: map[string]match.Audience{}}
+	for _, a := range c.f.Audiences.Value {
+		lookups.Audiences[a.Name.Value] = nobody{}
+	}
+	known := !c.f.Attributes.Bad && !c.f.Audiences.Bad
 	for _, a := range c.f.Attributes.Value {
 		c.sources(a)
+		c.issue(a)
 		from := values[match.Source](a.From.Value)
 		if len(from) == 0 {
 			from = anySource
@@ -28,7 +33,7 @@ func (c *checker) checkAttributes() {
 			Capture: a.Capture.or(""), Lower: a.Lower.or(false), Default: a.Default.or(""),
 		})
 	}
-	schema, err := match.NewSchema(declared)
+	schema, err := match.NewSchema(declared, lookups)
 	if errs, ok := err.(match.SchemaErrors); ok {
 		for _, e := range errs {
 			a := c.f.Attributes.Value[e.Attribute]
@@ -46,11 +51,11 @@ func (c *checker) checkAttributes() {
 			c.fail(at, problem{What: e.What, Fix: e.Fix})
 			declared[e.Attribute] = match.Attribute{Name: a.Name.Value, Type: a.Type.or(match.String), From: anySource}
 		}
-		schema, err = match.NewSchema(declared)
+		schema, err = match.NewSchema(declared, lookups)
 	}
 	c.attributes = append(match.Builtins(), c.attributes...)
 	if known && err == nil {
-		c.schema = schema
+		c.schema, c.analyzer = schema, match.NewAnalyzer(schema)
 	}
 }
 
@@ -76,8 +81,7 @@ func (c *checker) sources(a FileAttribute) {
 func (c *checker) upstreams() {
 	for _, u := range c.f.Upstreams.Value {
 		c.name(u.Name, "upstream")
-		c.pools = append(c.pools, u.Name.Value)
-		c.isPool[u.Name.Value] = true
+		c.pools.add(u.Name.Value)
 		switch {
 		case !u.Endpoints.written():
 			c.fail(u.Name.At, problem{What: "upstream " + quoted(u.Name.Value) + " has no endpoints", Fix: "add endpoints: [127.0.0.1:9101]"})

@@ -3,9 +3,6 @@ package config
 import (
 	"fmt"
 	"slices"
-	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"graygate/match"
 )
@@ -18,6 +15,7 @@ func (c *checker) routes() {
 		} else if c.name(r.Name, "route") {
 			once(c.source, names, r.Name.Value, r.Name.At, "route "+quoted(r.Name.Value))
 		}
+		c.tenantOf(r.Tenant)
 		c.routeKey(keys, r)
 		if !r.Stable.written() {
 			c.fail(r.At, problem{What: "a route without stable", Why: "requests that no rule matches go there", Fix: "add stable: POOL"})
@@ -37,10 +35,10 @@ func (c *checker) routes() {
 
 // routeKey refuses two routes for the same host and path: the second would never be taken.
 func (c *checker) routeKey(keys map[match.RouteKey]Pos, r FileRoute) {
-	if r.Host.Bad || r.Path.Bad {
+	if r.Host.Bad || r.Path.Bad || r.Tenant.Bad {
 		return
 	}
-	key := match.RouteKey{Host: r.Host.or(""), Path: r.Path.or("/")}
+	key := match.RouteKey{Tenant: r.Tenant.or(""), Host: r.Host.or(""), Path: r.Path.or("/")}
 	before, again := keys[key]
 	if !again {
 		keys[key] = r.At
@@ -49,6 +47,9 @@ func (c *checker) routeKey(keys map[match.RouteKey]Pos, r FileRoute) {
 	at, host := r.At, "any host"
 	if key.Host != "" {
 		host = "host " + key.Host
+	}
+	if key.Tenant != "" {
+		host = "tenant " + key.Tenant + ", " + host
 	}
 	switch {
 	case r.Path.Set:
@@ -64,22 +65,13 @@ func (c *checker) routeKey(keys map[match.RouteKey]Pos, r FileRoute) {
 }
 
 // pool refuses the name of a pool that is not defined.
-func (c *checker) pool(f Field[string]) {
-	if !f.Set || c.isPool[f.Value] || c.f.Upstreams.Bad {
-		return
-	}
-	fix := "define it under upstreams"
-	if len(c.pools) > 0 {
-		fix = "defined: " + listed(c.pools)
-	}
-	c.fail(f.At, problem{What: "no upstream is called " + quoted(f.Value), Fix: c.didYouMean(f.Value, c.pools, fix)})
-}
+func (c *checker) pool(f Field[string]) { c.refer(f, c.pools) }
 
 // rules checks the rules of one route.
 func (c *checker) rules(r FileRoute) {
-	names, conditions := map[string]Pos{}, map[string]Pos{}
-	var all Pos // the rule that lets nothing through to those behind it
-	for _, x := range r.Rules.Value {
+	names := map[string]Pos{}
+	reached := shadows{checker: c, same: map[string]Pos{}}
+	for i, x := range r.Rules.Value {
 		if !x.Name.written() {
 			c.fail(x.At, problem{What: "a rule without name", Why: "upstream, metrics and logs are told which rule matched, and its share hangs on the name", Fix: "add name: beta"})
 		} else if c.name(x.Name, "rule") {
@@ -87,37 +79,10 @@ func (c *checker) rules(r FileRoute) {
 		}
 		c.share(x)
 		c.pool(x.To)
-		if all != (Pos{}) {
-			c.fail(x.At, problem{
-				What: "a rule that no request reaches",
-				Why:  fmt.Sprintf("the rule in line %d takes every request before it", all.Line),
-				Fix:  "put it before that rule, or delete it",
-			})
-		}
-		c.condition(conditions, x)
-		if !x.When.written() && x.Percent.Set && x.Percent.Value == match.PPM && x.By.Value == ByRequest && all == (Pos{}) {
-			all = x.At
-		}
+		right := c.when(x.When) || !x.When.written() && x.Percent.Set
+		reached.check(&r.Rules.Value[i], right)
 	}
 	c.target(r)
-	c.conditions(r.Rules.Value)
-}
-
-// condition refuses a rule that has the condition of one before it which takes all that meet it.
-func (c *checker) condition(before map[string]Pos, x FileRule) {
-	when := trimWhen(x.When.Value)
-	if when == "" {
-		return
-	}
-	if at, again := before[when]; again {
-		c.fail(x.When.At, problem{
-			What: "a condition that no request reaches",
-			Why:  fmt.Sprintf("the rule with the same condition in line %d takes them all", at.Line),
-			Fix:  "change it, or delete the rule",
-		})
-	} else if !x.Percent.written() {
-		before[when] = x.When.At
-	}
 }
 
 // share checks percent, by and salt of a rule.
@@ -138,22 +103,14 @@ func (c *checker) share(x FileRule) {
 	if x.Salt.Set && !x.Percent.written() {
 		c.fail(x.Salt.At, problem{What: "salt without percent", Fix: "add percent, or delete salt"})
 	}
-	if x.By.Set && x.By.Value == "now" {
-		c.fail(x.By.At, problem{What: "a share by now is different at every moment", Fix: "name an attribute such as a user id, or write by: request"})
+	if !c.unit(x.By, "a share", ByRequest) && x.By.Set {
 		return
-	}
-	if x.By.Set && x.By.Value != ByRequest && !slices.Contains(c.attributes, x.By.Value) && !c.f.Attributes.Bad {
-		units := append(slices.Clone(c.attributes), ByRequest)
-		c.fail(x.By.At, problem{
-			What: "no attribute is called " + quoted(x.By.Value),
-			Fix:  c.didYouMean(x.By.Value, units, "declare it under attributes; known: "+listed(units)),
-		})
 	}
 	switch {
 	case x.Salt.Set && x.By.Value == ByRequest:
 		c.fail(x.Salt.At, problem{What: "salt with by: request", Why: "a share of requests is counted, not hashed", Fix: "delete salt"})
 	case x.Salt.Set:
-		c.salt(x.Salt)
+		c.salt(x.Salt, "rule")
 	}
 }
 
@@ -172,25 +129,6 @@ func (c *checker) anyUnit() string {
 	return "add by: userid once an attribute userid is declared, or by: request to count requests"
 }
 
-func (c *checker) salt(f Field[string]) {
-	p := problem{What: "salt " + quoted(f.Value)}
-	switch {
-	case f.Value == "":
-		p.What, p.Fix = "salt is empty", "write a word, or delete salt; the rule's name is taken then"
-	case strings.Contains(f.Value, "\x00"):
-		p.What += " has a NUL in it"
-		p.Why, p.Fix = "a NUL ends the salt where it is hashed", "write a word without it"
-	case hasControl(f.Value):
-		p.What += " has control characters in it"
-		p.Fix = "write a word without them"
-	case len(f.Value) > match.MaxSaltBytes:
-		p.What, p.Fix = fmt.Sprintf("salt is longer than %d bytes", match.MaxSaltBytes), "write a shorter word"
-	default:
-		return
-	}
-	c.fail(f.At, p)
-}
-
 // target checks that every rule has a pool to send to. One of them is enough to tell: the cure is most likely at the route.
 func (c *checker) target(r FileRoute) {
 	for _, x := range r.Rules.Value {
@@ -204,41 +142,3 @@ func (c *checker) target(r FileRoute) {
 		}
 	}
 }
-
-// conditions compiles the conditions of one route's rules, and places their errors at the character meant.
-func (c *checker) conditions(rules []FileRule) {
-	var compiled []match.Rule
-	var of []Field[string]
-	for _, x := range rules {
-		switch {
-		case !x.When.Set:
-		case trimWhen(x.When.Value) == "":
-			c.fail(x.When.At, problem{What: "when is empty", Fix: "write a condition, or delete when"})
-		case len(x.When.Value) > match.MaxConditionBytes:
-			c.fail(x.When.At, problem{What: fmt.Sprintf("when is longer than %s", formatSize(match.MaxConditionBytes)), Fix: "make several rules of it"})
-		case strings.IndexFunc(x.When.Value, isOddSpace) >= 0:
-			c.fail(x.When.At, problem{What: "when has control characters in it", Fix: "write it with spaces and line breaks only"})
-		default:
-			compiled = append(compiled, match.Rule{Name: fmt.Sprint(len(of)), When: trimWhen(x.When.Value)})
-			of = append(of, x.When)
-		}
-	}
-	if c.schema == nil || len(of) == 0 {
-		return
-	}
-	_, errs := match.CompileRules(c.schema, compiled)
-	for _, e := range errs {
-		f := of[e.Rule]
-		at := f.At
-		if e.Column > 0 {
-			indent := len(f.Value) - len(strings.TrimLeftFunc(f.Value, unicode.IsSpace))
-			at = c.within(f.node, utf8.RuneCountInString(f.Value[:indent])+e.Column-1)
-		}
-		c.fail(at, problem{What: e.What, Fix: e.Fix})
-	}
-}
-
-func isOddSpace(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
-
-// trimWhen takes the space round a condition away: the end of a YAML block has a line break.
-func trimWhen(s string) string { return strings.TrimSpace(s) }

@@ -33,6 +33,13 @@ func decode(s *source, root ast.Node) *File {
 		key{"attributes", func(n ast.Node) { f.Attributes = named(d, n, "attributes", d.attribute) }},
 		key{"upstreams", func(n ast.Node) { f.Upstreams = named(d, n, "upstreams", d.upstream) }},
 		key{"routes", func(n ast.Node) { f.Routes = list(d, n, "routes", "", d.route) }},
+		key{"geo", func(n ast.Node) { f.Geo = d.geo(n) }},
+		key{"audiences", func(n ast.Node) { f.Audiences = named(d, n, "audiences", d.audience) }},
+		key{"layers", func(n ast.Node) { f.Layers = named(d, n, "layers", d.layer) }},
+		key{"holdouts", func(n ast.Node) { f.Holdouts = named(d, n, "holdouts", d.holdout) }},
+		key{"metadata_types", func(n ast.Node) { f.MetadataTypes = named(d, n, "metadata_types", d.metadataType) }},
+		key{"experiments", func(n ast.Node) { f.Experiments = named(d, n, "experiments", d.experiment) }},
+		key{"assignments", func(n ast.Node) { f.Assignments = d.assignments(n) }},
 	)
 	if !ok {
 		return nil

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -21,6 +22,7 @@ func (d *decoder) attribute(name Field[string], n ast.Node) FileAttribute {
 		key{"capture", func(n ast.Node) { a.Capture = d.filled(n, "capture", "text") }},
 		key{"lower", func(n ast.Node) { a.Lower = d.trueFalse(n, "lower") }},
 		key{"default", func(n ast.Node) { a.Default = d.filled(n, "default", "a value") }},
+		key{"issue", func(n ast.Node) { a.Issue = d.issue(n) }},
 	)
 	a.From.Bad = a.From.Bad || !ok
 	return a
@@ -29,7 +31,7 @@ func (d *decoder) attribute(name Field[string], n ast.Node) FileAttribute {
 func (d *decoder) parseSource(s string) (match.Source, *problem) {
 	var words []string
 	for _, k := range match.SourceKinds() {
-		name, named := strings.CutPrefix(s, k.String()+" ")
+		name, named := strings.CutPrefix(s, k.String()+k.Separator())
 		switch {
 		case named && name != "" && k != match.FromIP:
 			return match.Source{Kind: k, Name: name}, nil
@@ -40,11 +42,12 @@ func (d *decoder) parseSource(s string) (match.Source, *problem) {
 	}
 	p := &problem{
 		What: quoted(s) + " is not a source",
-		Fix:  "write header NAME, cookie NAME, query NAME, path segment NUMBER, ip or const VALUE",
+		Fix:  "write header NAME, cookie NAME, query NAME, path segment NUMBER, ip, const VALUE, geo.FIELD or ua.FIELD",
 	}
-	kind, name, _ := strings.Cut(s, " ")
-	if near := d.guesses.nearest(kind, words); near != "" && name != "" {
-		p.Fix = "did you mean " + near + " " + name + "?"
+	if at := strings.IndexAny(s, " ."); at > 0 && at < len(s)-1 {
+		if i := slices.Index(words, d.guesses.nearest(s[:at], words)); i >= 0 {
+			p.Fix = "did you mean " + match.Source{Kind: match.SourceKinds()[i], Name: s[at+1:]}.String() + "?"
+		}
 	}
 	return match.Source{}, p
 }
@@ -113,6 +116,7 @@ func (d *decoder) route(n ast.Node) (FileRoute, bool) {
 	r := FileRoute{At: place(n)}
 	ok := d.object(n, "a route",
 		key{"name", func(n ast.Node) { r.Name = d.text(n, "name") }},
+		key{"tenant", func(n ast.Node) { r.Tenant = d.filled(n, "tenant", "text") }},
 		key{"host", func(n ast.Node) { r.Host = scalar(d, n, "host", "text", parseRouteHost) }},
 		key{"path", func(n ast.Node) { r.Path = scalar(d, n, "path", "text", parseRoutePath) }},
 		key{"stable", func(n ast.Node) { r.Stable = d.text(n, "stable") }},
@@ -127,12 +131,7 @@ func (d *decoder) rule(n ast.Node) (FileRule, bool) {
 	ok := d.object(n, "a rule",
 		key{"name", func(n ast.Node) { r.Name = d.text(n, "name") }},
 		key{"when", func(n ast.Node) { r.When = d.text(n, "when") }},
-		key{"percent", func(n ast.Node) {
-			r.Percent = Field[uint32]{At: place(n), Bad: true}
-			if d.number(n, "percent") {
-				r.Percent = scalar(d, n, "percent", "a number", parsePercent)
-			}
-		}},
+		key{"percent", func(n ast.Node) { r.Percent = d.percent(n) }},
 		key{"by", func(n ast.Node) { r.By = d.text(n, "by") }},
 		key{"salt", func(n ast.Node) { r.Salt = d.text(n, "salt") }},
 		key{"to", func(n ast.Node) { r.To = d.text(n, "to") }},

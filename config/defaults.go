@@ -23,11 +23,12 @@ func Defaults() Plan {
 			Tunnel:       time.Hour,
 		},
 		DrainTimeout: 30 * time.Second,
+		Geo:          Geo{Language: "en"},
 	}
 }
 
 // fill makes a Plan of a File that check found no fault with.
-func fill(f *File) *Plan {
+func (s *source) fill(f *File) *Plan {
 	p := Defaults()
 	p.Loops = f.Loops.or(p.Loops)
 	p.DrainTimeout = f.DrainTimeout.or(p.DrainTimeout)
@@ -67,6 +68,7 @@ func fill(f *File) *Plan {
 	for _, x := range f.Routes.Value {
 		p.Routes = append(p.Routes, fillRoute(x))
 	}
+	s.fillExperiments(&p, f)
 	return &p
 }
 
@@ -80,7 +82,7 @@ func fillAccessLog(f FileAccessLog, def AccessLog) AccessLog {
 
 func fillRoute(f FileRoute) PlanRoute {
 	r := PlanRoute{
-		Name: f.Name.Value, Host: f.Host.or(""), Path: f.Path.or("/"), Stable: f.Stable.Value, Gray: f.Gray.or(""),
+		Name: f.Name.Value, Tenant: f.Tenant.or(""), Host: f.Host.or(""), Path: f.Path.or("/"), Stable: f.Stable.Value, Gray: f.Gray.or(""),
 	}
 	for _, x := range f.Rules.Value {
 		rule := PlanRule{Name: x.Name.Value, When: trimWhen(x.When.Value), To: x.To.or(r.Gray)}

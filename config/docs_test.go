@@ -19,6 +19,7 @@ var fence = regexp.MustCompile("(?ms)^```([a-z ]+)\n(.*?)^```$")
 // block behind it, any other is accepted. A block that is a part of a config is completed first.
 func TestDocExamples(t *testing.T) {
 	blocks := fence.FindAllStringSubmatch(readDoc(t), -1)
+	t.Chdir("testdata/files") // what they name is there
 	ran := 0
 	for i, block := range blocks {
 		kind, text := block[1], block[2]
@@ -26,7 +27,7 @@ func TestDocExamples(t *testing.T) {
 		case "yaml":
 			p, err := Parse("graygate.yaml", []byte(complete(text)))
 			if err == nil {
-				_, err = Build(p, upstream.NewRegistry(), 1)
+				_, err = Build(p, match.Lookups{}, upstream.NewRegistry(), 1)
 			}
 			if err != nil {
 				t.Errorf("%s\n%v", text, err)
@@ -77,6 +78,23 @@ func TestDocTables(t *testing.T) {
 		"upstreams.endpoints":       fmt.Sprintf("1 to %d", MaxEndpoints),
 		"rules.when":                "at most " + formatSize(match.MaxConditionBytes),
 		"rules.salt":                fmt.Sprintf("at most %d bytes", match.MaxSaltBytes),
+		".layers":                   fmt.Sprintf("at most %d", match.MaxLayers),
+		".experiments":              fmt.Sprintf("at most %d", MaxKeys),
+		"issue.max_age":             formatDuration(MinCookieAge) + " to " + formatDuration(MaxCookieAge),
+		"audiences.refresh":         formatDuration(MinRefresh) + " to " + formatDuration(MaxTimeout),
+		"audiences.max_members":     fmt.Sprintf("1 to %d", MaxMembers),
+		"layers.salt":               fmt.Sprintf("at most %d bytes", match.MaxSaltBytes),
+		"holdouts.salt":             fmt.Sprintf("at most %d bytes", match.MaxSaltBytes),
+		"experiments.salt":          fmt.Sprintf("at most %d bytes", match.MaxSaltBytes),
+		"exclude_exposed.salt":      fmt.Sprintf("at most %d bytes", match.MaxSaltBytes),
+		"experiments.owner":         fmt.Sprintf("at most %d bytes", MaxOwner),
+		"experiments.when":          "at most " + formatSize(match.MaxConditionBytes),
+		"experiments.slots":         fmt.Sprintf("0 to %d", match.Slots-1),
+		"exclude_exposed.slots":     fmt.Sprintf("0 to %d", match.Slots-1),
+		"experiments.variants":      fmt.Sprintf("1 to %d", match.MaxVariants),
+		"variants.weight":           fmt.Sprintf("0 to %d", MaxWeight),
+		"variants.headers":          fmt.Sprintf("at most %d", MaxHeaders),
+		"variants.force":            fmt.Sprintf("at most %d", match.MaxForcedUnits),
 	}
 	documented := map[string][]string{}
 	for _, row := range docRows(t) {
@@ -115,13 +133,22 @@ func TestDocTables(t *testing.T) {
 }
 
 // minimalKeys are those that the config behind defaultTexts has to have.
-var minimalKeys = []string{"listeners.address", "upstreams.endpoints", "attributes.from", "routes.name", "routes.stable"}
+var minimalKeys = []string{
+	"listeners.address", "upstreams.endpoints", "attributes.from", "routes.name", "routes.stable", "audiences.key", "layers.by",
+	"experiments.layer", "experiments.slots", "experiments.variants", "variants.weight", "exclude_exposed.slots",
+}
 
 // defaultTexts is what the least config prints, by section and key. An attribute is added for its keys.
 func defaultTexts(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
-	for _, part := range []string{"attributes: {a: {from: [header A]}}\n", ""} {
+	for _, part := range []string{
+		"attributes: {a: {from: [cookie A], issue: true}}\nlayers: {a: {by: a}}\n" +
+			"experiments: {a: {layer: a, slots: [0], exclude_exposed: [{salt: x, slots: [0]}], variants: {A: 1}}}\n",
+		"attributes: {a: {from: [header A]}}\nlayers: {a: {by: a}}\nexperiments: {a: {layer: a, slots: [0], variants: {A: 1}}}\n" +
+			"audiences: {a: {redis: redis://a, key: a}}\n",
+		"",
+	} {
 		p, err := Parse("x", []byte(complete(part)))
 		if err != nil {
 			t.Fatal(err)

@@ -74,13 +74,18 @@ func (es Errors) Error() string {
 	return b.String()
 }
 
-// sorted returns the errors by place; two at one place keep the order they were found in,
-// and the same mistake found twice is told once.
+// sorted returns the errors by place; two at one place keep the order they were found in, and the same mistake found
+// twice is told once.
 func (es Errors) sorted() Errors {
 	slices.SortStableFunc(es, func(a, b Error) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Col, b.Col))
 	})
-	return slices.Compact(es)
+	told := make(map[Error]bool, len(es))
+	return slices.DeleteFunc(es, func(e Error) bool {
+		again := told[e]
+		told[e] = true
+		return again
+	})
 }
 
 // problem is an Error before its place is known: what the parsers of values return.

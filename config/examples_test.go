@@ -26,7 +26,7 @@ func TestExamples(t *testing.T) {
 			t.Errorf("%v", err)
 			continue
 		}
-		if _, err := Build(p, upstream.NewRegistry(), 1); err != nil {
+		if _, err := Build(p, match.Lookups{}, upstream.NewRegistry(), 1); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 		if q, err := Parse(file, p.YAML()); err != nil || !reflect.DeepEqual(p, q) {
@@ -102,11 +102,21 @@ admin: {nothing_like_it: 1}
 access_log: {nothing_like_it: 1}
 limits: {nothing_like_it: 1}
 timeouts: {nothing_like_it: 1}
-attributes: {x: {nothing_like_it: 1}}
+attributes: {x: {nothing_like_it: 1}, y: {issue: {nothing_like_it: 1}}}
 upstreams: {x: {nothing_like_it: 1}}
 routes: [{nothing_like_it: 1}, {rules: [{nothing_like_it: 1}]}]
+geo: {nothing_like_it: 1}
+audiences: {x: {nothing_like_it: 1}}
+layers: {x: {nothing_like_it: 1}}
+holdouts: {x: {nothing_like_it: 1}}
+metadata_types: {x: {nothing_like_it: 1}}
+experiments: {x: {nothing_like_it: 1}, y: {exclude_exposed: [{nothing_like_it: 1}]}, z: {variants: {x: {nothing_like_it: 1}}}}
+assignments: {nothing_like_it: 1}
 `
-	sections := []string{"", "listeners", "admin", "access_log", "limits", "timeouts", "attributes", "upstreams", "routes", "rules"}
+	sections := []string{
+		"", "listeners", "admin", "access_log", "limits", "timeouts", "attributes", "issue", "upstreams", "routes", "rules",
+		"geo", "audiences", "layers", "holdouts", "metadata_types", "experiments", "exclude_exposed", "variants", "assignments",
+	}
 	_, err := Parse("x", []byte(text))
 	known := map[string][]string{}
 	for _, e := range err.(Errors) {
@@ -120,8 +130,15 @@ routes: [{nothing_like_it: 1}, {rules: [{nothing_like_it: 1}]}]
 	return known
 }
 
-// flatten gives the scalar values of a config by path, the names of attributes and upstreams and list indexes as *.
-// Mappings and lists are there too, with an empty text.
+// ofNames are the mappings whose keys are the user's to choose, ofAnything those whose shape is.
+var (
+	ofNames = []string{"attributes", "upstreams", "audiences", "layers", "holdouts", "metadata_types", "experiments",
+		"experiments.*.variants", "experiments.*.variants.*.headers"}
+	ofAnything = []string{"experiments.*.metadata", "metadata_types.*.schema"}
+)
+
+// flatten gives the scalar values of a config by path, names and list indexes as *. Mappings and lists are there too, with an
+// empty text.
 func flatten(t *testing.T, text []byte) map[string]string {
 	t.Helper()
 	root := newSource("x", string(text)).parseTree(string(text))
@@ -131,11 +148,15 @@ func flatten(t *testing.T, text []byte) map[string]string {
 	out := map[string]string{}
 	var walk func(path string, n ast.Node)
 	walk = func(path string, n ast.Node) {
+		if slices.Contains(ofAnything, path) {
+			out[path] = ""
+			return
+		}
 		switch n := n.(type) {
 		case *ast.MappingNode:
 			for _, v := range n.Values {
 				key := v.Key.GetToken().Value
-				if path == "attributes" || path == "upstreams" {
+				if slices.Contains(ofNames, path) {
 					key = "*"
 				}
 				walk(strings.TrimPrefix(path+"."+key, "."), v.Value)

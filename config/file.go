@@ -24,6 +24,14 @@ type File struct {
 	Attributes     Field[[]FileAttribute]
 	Upstreams      Field[[]FileUpstream]
 	Routes         Field[[]FileRoute]
+
+	Geo           Field[FileGeo]
+	Audiences     Field[[]FileAudience]
+	Layers        Field[[]FileLayer]
+	Holdouts      Field[[]FileHoldout]
+	MetadataTypes Field[[]FileMetadataType]
+	Experiments   Field[[]FileExperiment]
+	Assignments   Field[FileAssignments]
 }
 
 // Pos is a place in the text: line and column from 1, the column in characters.
@@ -96,6 +104,7 @@ type FileAttribute struct {
 	Capture Field[string]
 	Lower   Field[bool]
 	Default Field[string]
+	Issue   Field[FileIssue]
 }
 
 // FileUpstream is an entry of upstreams.
@@ -109,9 +118,9 @@ type FileUpstream struct {
 
 // FileRoute is an entry of routes.
 type FileRoute struct {
-	At                             Pos
-	Name, Host, Path, Stable, Gray Field[string]
-	Rules                          Field[[]FileRule]
+	At                                     Pos
+	Name, Tenant, Host, Path, Stable, Gray Field[string]
+	Rules                                  Field[[]FileRule]
 }
 
 // FileRule is an entry of rules.

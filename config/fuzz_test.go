@@ -13,6 +13,9 @@ import (
 	"unicode/utf8"
 
 	"pgregory.net/rapid"
+
+	"graygate/match"
+	"graygate/upstream"
 )
 
 // FuzzParse: no text makes Parse panic or take long; every error has a place in the text; what is accepted
@@ -50,17 +53,22 @@ func FuzzParse(f *testing.F) {
 
 // TestMutations breaks a good config in a few places, with pieces that mean something to YAML or to us.
 func TestMutations(t *testing.T) {
-	good, err := os.ReadFile("../examples/quickstart.yaml")
-	if err != nil {
-		t.Fatal(err)
+	t.Chdir("../examples") // what they name is there
+	var good [][]byte
+	for _, file := range []string{"quickstart.yaml", "full.yaml"} {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		good = append(good, text)
 	}
 	pieces := []string{
 		":", ": ", " ", "\n", "\n  ", "\n      - ", "- ", "[", "]", "{", "}", ",", "\"", "'", "#", " #", "&a ", "*a", "!a ", "|", ">-\n", "? ",
 		"\t", "\r\n", "---\n", "...\n", "<<: ", "~", "null", "true", "5", "0.00001", "off", "listeners", "routes", "percent", "by", "salt", "when",
-		"gray", "stable", "userid", "é", "\x00", "\xff", "\\", "%", "@", "`", "==", "and",
+		"gray", "stable", "userid", "é", "layer: search", "slots: [0-499]", "0-9999", "active", "archived", "acme/", "/*", "holdout", "100", "search_v1", "color", "\x00", "\xff", "\\", "%", "@", "`", "==", "and",
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		text := slices.Clone(good)
+		text := slices.Clone(rapid.SampledFrom(good).Draw(t, "file"))
 		for range rapid.IntRange(1, 4).Draw(t, "edits") {
 			from := rapid.IntRange(0, len(text)).Draw(t, "from")
 			to := min(len(text), from+rapid.SampledFrom([]int{0, 1, 2, 5, 20, 200}).Draw(t, "length"))
@@ -78,6 +86,9 @@ func checkParse(t failer, text []byte) {
 	if err != nil {
 		checkPlaces(t, text, err)
 		return
+	}
+	if _, err := Build(p, p.named(), upstream.NewRegistry(), 1); err != nil {
+		t.Fatalf("what was accepted is not built: %v", err)
 	}
 	q, err := Parse("printed", p.YAML())
 	if err != nil || !reflect.DeepEqual(p, q) {
@@ -157,6 +168,45 @@ func manyRules(n int) []byte {
 		"routes:\n  - name: r\n    stable: stable\n    gray: gray\n    rules:\n")
 	for i := range n {
 		fmt.Fprintf(&b, "      - name: r%d\n        when: userid == 'u%d' or tag in ['a', 'b']\n        percent: 5\n        by: userid\n", i, i)
+	}
+	return []byte(b.String())
+}
+
+// TestManyExperiments: a config of the largest size that is promised has no mistake, and the proofs about its conditions
+// take a part of what they may.
+func TestManyExperiments(t *testing.T) {
+	s := newSource("x", string(manyExperiments(10_000, 1000)))
+	f := decode(s, s.parseTree(strings.Join(s.lines, "\n")))
+	c := check(s, f)
+	if len(s.errs) > 0 {
+		t.Fatal(s.errs.sorted())
+	}
+	if spent := c.analyzer.Spent(); spent < 10_000 || spent > maxAnalysis*3/4 {
+		t.Errorf("%d steps of analysis, at most %d in all", spent, maxAnalysis)
+	}
+	p := s.fill(f)
+	if _, err := Build(p, p.named(), upstream.NewRegistry(), 1); err != nil || len(p.Experiments) != 1000 {
+		t.Errorf("%d experiments, %v", len(p.Experiments), err)
+	}
+}
+
+// manyExperiments is the rules of manyRules and n experiments in 20 layers, each with a condition and a header that a few others
+// write too.
+func manyExperiments(rules, n int) []byte {
+	var b strings.Builder
+	b.Write(manyRules(rules))
+	if n == 0 {
+		return []byte(b.String())
+	}
+	b.WriteString("layers:\n")
+	for i := range 20 {
+		fmt.Fprintf(&b, "  l%d: {by: userid}\n", i)
+	}
+	b.WriteString("experiments:\n")
+	for i := range n {
+		layer, place := i%20, i/20*(20*match.Slots/n)
+		fmt.Fprintf(&b, "  e%d:\n    layer: l%d\n    slots: [%d-%d]\n    state: active\n    when: \"tag == 't%d' and path startsWith '/p'\"\n", i, layer, place, place+20*match.Slots/n-1, i)
+		fmt.Fprintf(&b, "    variants:\n      A: 50\n      B: {weight: 50, headers: {X-E%d: b}}\n", i%50)
 	}
 	return []byte(b.String())
 }

@@ -28,6 +28,12 @@ const (
 	// maxEmpty bounds keys and entries without a value: all of them are mistakes, and for each the parser moves all
 	// that follows.
 	maxEmpty = 1000
+	// maxAnalysis bounds the steps spent on proofs about conditions, to find conflicts and rules that no request reaches: there
+	// are as many questions as pairs of experiments that write one header. It is room for some ten thousand of them, and
+	// less than a second or two of time. What is beyond is let pass.
+	maxAnalysis = 1_000_000
+	// maxComparedRules bounds the rules of a route that each rule behind them is compared with.
+	maxComparedRules = 200
 	// maxGuesses bounds the comparisons spent on "did you mean" for one file.
 	maxGuesses = 200_000
 
@@ -43,6 +49,12 @@ const (
 	// MaxEndpoints bounds the endpoints of one pool.
 	MaxEndpoints = 4096
 
+	// MaxTreeExperiments bounds the experiments of all tenants together, a shared one counted for each tenant that has
+	// experiments of its own besides: each takes about a kilobyte.
+	MaxTreeExperiments = 200_000
+	// maxKeyBytes bounds the file of a key: a longer one is some other file.
+	maxKeyBytes = 4096
+
 	// MinHeadSize is the least that a plain browser's request fits in.
 	MinHeadSize = 1 << 10
 	// MaxHeadSize is more than any server behind the gateway will take.
@@ -54,6 +66,36 @@ const (
 	MinTimeout = time.Millisecond
 	// MaxTimeout is a day: longer is a mistake in the unit.
 	MaxTimeout = 24 * time.Hour
+
+	// MinRefresh keeps a refresh from following on the heels of the one before: each reads the whole set.
+	MinRefresh = time.Second
+	// MaxMembers bounds max_members: beyond it the members would not fit into the memory of any machine that is likely to
+	// run this, and a digit too many should not try.
+	MaxMembers = 1_000_000_000
+	// MaxSchemaBytes bounds a JSON Schema in a file: those of real metadata have a few kilobytes.
+	MaxSchemaBytes = 1 << 20
+	// MinKeyBytes is the least that a key for HMAC-SHA256 should have: 128 bits.
+	MinKeyBytes = 16
+	// MinCookieAge is below what any visit takes.
+	MinCookieAge = time.Minute
+	// MaxCookieAge is what browsers cut the age of a cookie to: 400 days.
+	MaxCookieAge = 400 * 24 * time.Hour
+
+	// MaxWeight bounds a variant's weight: one part in a million of the others is finer than any real share.
+	MaxWeight = 1_000_000
+	// MaxHeaders bounds the fields that a variant writes, MaxHeaderValue the bytes of each: all go into every request head.
+	MaxHeaders     = 16
+	MaxHeaderValue = 1 << 10
+	// MaxSlotRanges bounds the ranges of one list: a layer has no more slots.
+	MaxSlotRanges = 10_000
+	// MaxOwner bounds the bytes of owner: a name or an address.
+	MaxOwner = 256
+)
+
+// MinMoment and MaxMoment bound start and end: a year beyond is a slip, and nanoseconds since 1970 have 64 bits.
+var (
+	MinMoment = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)
+	MaxMoment = time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC)
 )
 
 // mergeRun is more of that sign in a row than any text has a use for: the lexer counts a run anew from each of it.

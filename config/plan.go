@@ -30,6 +30,15 @@ type Plan struct {
 	Attributes     []Attribute    // as declared, in the order of the file; the built-in ones are not among them
 	Upstreams      []Upstream     // in the order of the file
 	Routes         []PlanRoute    // at least one, in the order of the file
+
+	Geo           Geo
+	Audiences     []Audience // in the order of the file, as all that follow
+	Layers        []Layer
+	Holdouts      []Holdout
+	MetadataTypes []MetadataType
+	Experiments   []Experiment // those in force: one for every tenant and name that has one of its own
+	Assignments   Assignments
+	Issued        []Issued // in the order of their attributes
 }
 
 // Listener is one address that takes clients.
@@ -83,6 +92,7 @@ type Upstream struct {
 // PlanRoute is a host and a path prefix, and where their requests go.
 type PlanRoute struct {
 	Name   string
+	Tenant string     // it is for requests of this tenant only; "" is any
 	Host   string     // lower-case, without port; "" is any
 	Path   string     // "/", or whole segments without a slash at the end
 	Stable string     // a pool

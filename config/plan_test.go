@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"graygate/match"
+	"graygate/upstream"
 )
 
 // TestDefaults reads the least that a config can be, and compares the whole plan.
@@ -31,6 +32,7 @@ routes: [{name: main, stable: stable}]
 			Body: time.Minute, UpstreamIdle: time.Minute, Tunnel: time.Hour,
 		},
 		DrainTimeout: 30 * time.Second,
+		Geo:          Geo{Language: "en"},
 		Upstreams:    []Upstream{{Name: "stable", Endpoints: []string{"127.0.0.1:9101"}, Breaker: true, Retry: true}},
 		Routes:       []PlanRoute{{Name: "main", Path: "/", Stable: "stable"}},
 	}
@@ -84,6 +86,7 @@ routes:
 			time.Second, 2 * time.Minute, 300 * time.Millisecond, time.Hour, 90 * time.Second, 1500 * time.Millisecond, 24 * time.Hour,
 		},
 		DrainTimeout:   90 * time.Second,
+		Geo:            Geo{Language: "en"},
 		PIDFile:        "/run/graygate.pid",
 		TrustedProxies: []netip.Prefix{p("10.0.0.0/8"), p("127.0.0.1/32"), p("192.0.2.1/32"), p("fd00::/8")},
 		Attributes: []Attribute{
@@ -115,7 +118,7 @@ routes:
 	}
 }
 
-// TestPrintedReadsBack: what a plan prints is read as the same plan.
+// TestPrintedReadsBack: what a plan prints is read as the same plan, and a plan that was read can be built.
 func TestPrintedReadsBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := drawPlan(t)
@@ -126,6 +129,9 @@ func TestPrintedReadsBack(t *testing.T) {
 		}
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("%s\ngot  %+v\nwant %+v", text, got, want)
+		}
+		if _, err := Build(got, got.named(), upstream.NewRegistry(), 1); err != nil {
+			t.Fatalf("%s\nis not built: %v", text, err)
 		}
 	})
 }
@@ -185,18 +191,21 @@ func drawPlan(t *rapid.T) *Plan {
 			},
 		})
 	}
+	p.Attributes = append(p.Attributes, Attribute{Name: "tenant", From: []match.Source{{Kind: match.FromHeader, Name: "X-Tenant"}}})
 	pools := d.names("upstreams", 2)
 	for _, name := range pools {
 		p.Upstreams = append(p.Upstreams, Upstream{name, []string{d.one("127.0.0.1:1", "[::1]:65535", "a.example:80"), "x:1"}, d.bool(), false, d.bool()})
 	}
 	for i, name := range d.names("routes", 1) {
 		r := PlanRoute{Name: name, Host: d.one("", "a.example", "[::1]", "10.0.0.1"), Path: fmt.Sprintf("/%s%d", d.one("a/b:", "-", "%20", "~"), i)}
+		r.Tenant = d.one("", "acme", "on")
 		r.Stable, r.Gray = pools[0], d.one("", pools[1])
 		for _, rule := range d.names("rules", 0) {
 			r.Rules = append(r.Rules, d.rule(rule, pools, len(r.Rules)))
 		}
 		p.Routes = append(p.Routes, r)
 	}
+	d.experiments(&p)
 	return &p
 }
 
@@ -215,7 +224,7 @@ func (d *drawer) rule(name string, pools []string, i int) PlanRule {
 	if kind != "when" {
 		r.HasPercent, r.PPM = true, rapid.Uint32Range(0, match.PPM-1).Draw(d.t, "ppm")
 		if r.By = d.one("ip", "tag", ByRequest); r.By != ByRequest {
-			r.Salt = d.text()
+			r.Salt = fmt.Sprint(i) + d.text() // two of one salt could take all of one another
 		}
 	}
 	return r

@@ -42,12 +42,14 @@ func (p *Plan) YAML() []byte {
 		proxies[i] = t.String()
 	}
 	w.line(0, "trusted_proxies: %s", flow(proxies))
-	w.attributes(p.Attributes)
+	w.attributes(p.Attributes, p.Issued)
 	w.upstreams(p.Upstreams)
 	w.line(0, "routes:")
 	for _, r := range p.Routes {
 		w.route(r)
 	}
+	w.outside(p)
+	w.experiments(p)
 	return w.text
 }
 
@@ -70,7 +72,7 @@ func (w *printer) timeouts(t Timeouts) {
 	w.line(1, "tunnel: %s", formatDuration(t.Tunnel))
 }
 
-func (w *printer) attributes(attributes []Attribute) {
+func (w *printer) attributes(attributes []Attribute, issued []Issued) {
 	if len(attributes) == 0 {
 		w.line(0, "attributes: {}")
 		return
@@ -88,6 +90,7 @@ func (w *printer) attributes(attributes []Attribute) {
 		if a.Default != "" {
 			rest += ", default: " + quote(a.Default)
 		}
+		rest += ", issue: " + issueText(a.Name, issued)
 		w.line(1, "%s: {from: %s, type: %s, lower: %v%s}", quote(a.Name), flow(from), a.Type, a.Lower, rest)
 	}
 }
@@ -105,6 +108,9 @@ func (w *printer) upstreams(upstreams []Upstream) {
 
 func (w *printer) route(r PlanRoute) {
 	w.line(1, "- name: %s", quote(r.Name))
+	if r.Tenant != "" {
+		w.line(2, "tenant: %s", quote(r.Tenant))
+	}
 	if r.Host != "" {
 		w.line(2, "host: %s", quote(r.Host))
 	}

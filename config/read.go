@@ -52,14 +52,5 @@ func Parse(name string, text []byte) (*Plan, error) {
 	if len(s.errs) > 0 {
 		return nil, s.errs.sorted()
 	}
-	return s.finish(fill(f))
-}
-
-// finish compiles the plan once, so that Build cannot fail on it.
-func (s *source) finish(p *Plan) (*Plan, error) {
-	if _, err := compile(p); err != nil {
-		s.failFile(problem{What: err.Error()})
-		return nil, s.errs
-	}
-	return p, nil
+	return s.fill(f), nil
 }

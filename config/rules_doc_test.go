@@ -18,7 +18,33 @@ type rulesDoc struct {
 	text   string
 	schema *match.Schema
 	from   map[string]string // header fields, by attribute
+	known  *known
 }
+
+// known is what the page's look-ups know: of every address and User-Agent the same.
+type known struct {
+	place match.Place
+	agent match.Agent
+}
+
+func (k *known) Locate(netip.Addr) *match.Place { return &k.place }
+func (k *known) Read([]byte) *match.Agent       { return &k.agent }
+
+// set takes a value that is looked up, by the name of its source. False: it is not looked up.
+func (k *known) set(source, value string) bool {
+	field, ok := map[string]*string{
+		"geo.country": &k.place.Country, "ua.os": &k.agent.OS, "ua.os_version": &k.agent.OSVersion,
+	}[source]
+	if ok {
+		*field = value
+	}
+	return ok
+}
+
+// oneMember is the audience of the page.
+type oneMember string
+
+func (m oneMember) Contains(member []byte) bool { return string(member) == string(m) }
 
 func readRulesDoc(t *testing.T) rulesDoc {
 	t.Helper()
@@ -26,7 +52,8 @@ func readRulesDoc(t *testing.T) rulesDoc {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d := rulesDoc{text: string(text), from: map[string]string{}}
+	d := rulesDoc{text: string(text), from: map[string]string{}, known: &known{}}
+	lookups := match.Lookups{Geo: d.known, Agents: d.known, Audiences: map[string]match.Audience{"beta": oneMember("u-1")}}
 	for _, block := range fence.FindAllStringSubmatch(d.text, -1) {
 		if block[1] != "yaml" {
 			continue
@@ -35,7 +62,7 @@ func readRulesDoc(t *testing.T) rulesDoc {
 		if err != nil {
 			t.Fatalf("%s\n%v", block[2], err)
 		}
-		snap, err := Build(p, upstream.NewRegistry(), 1)
+		snap, err := Build(p, lookups, upstream.NewRegistry(), 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -78,8 +105,10 @@ func (d rulesDoc) decide(t *testing.T, when, with string) string {
 	}
 	var a match.Attributes
 	a.Reset(d.schema)
+	*d.known = known{}
+	a.AddHeader([]byte("User-Agent"), []byte("any"))
 	var path []byte
-	var ip netip.Addr
+	ip := netip.MustParseAddr("198.51.100.1")
 	for pair := range strings.SplitSeq(with, "; ") {
 		name, value, _ := strings.Cut(pair, "=")
 		switch name {
@@ -95,6 +124,9 @@ func (d rulesDoc) decide(t *testing.T, when, with string) string {
 			}
 			a.SetTime(now)
 		default:
+			if d.known.set(name, value) {
+				continue
+			}
 			if d.from[name] == "" {
 				t.Fatalf("%s: no attribute %q", with, name)
 			}

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"slices"
 
 	"graygate/match"
 	"graygate/upstream"
@@ -16,6 +17,14 @@ type Snapshot struct {
 	Router     *match.Router // its index is that of Routes
 	Routes     []*Route
 	Pools      map[string]*upstream.Pool // all that are defined, used or not
+	Trees      []*Tree                   // of experiments; the first is that of requests without a tenant; none without experiments
+	Owned      FieldNames                // fields that some experiment sets, and no client may
+	Issues     []Issue                   // what is given to requests that come without
+	Told       Told
+
+	trees       map[string]*Tree // by tenant, "" the first
+	tenant      int              // the attribute that tells the tenant, -1 if none is declared
+	overrideKey []byte           // nil: overrides are off
 }
 
 // Route is a compiled route.
@@ -35,14 +44,38 @@ type Target struct {
 	Gray bool // it counts as gray: Pool is not the route's stable one
 }
 
-// Build compiles a plan. The endpoints come from reg, which keeps those that the snapshot before it had too and marks
-// the others as removed; on an error reg is left as it was. A plan from [Parse] has no error.
-func Build(p *Plan, reg *upstream.Registry, generation uint64) (*Snapshot, error) {
-	c, err := compile(p)
+// named gives look-ups that have every audience of the plan, each without a member: enough to compile by.
+func (p *Plan) named() match.Lookups {
+	l := match.Lookups{Audiences: map[string]match.Audience{}}
+	for _, a := range p.Audiences {
+		l.Audiences[a.Name] = nobody{}
+	}
+	return l
+}
+
+// nobody is an audience without members.
+type nobody struct{}
+
+func (nobody) Contains([]byte) bool { return false }
+
+// Build compiles a plan. Its conditions ask lookups, which must have every audience of the plan. The endpoints come from
+// reg, which keeps those that the snapshot before it had too and marks the others as removed; on an error reg is left
+// as it was. For a plan from [Parse] the error can only be that a key file cannot be read.
+func Build(p *Plan, lookups match.Lookups, reg *upstream.Registry, generation uint64) (*Snapshot, error) {
+	s := &Snapshot{Generation: generation, Plan: p}
+	keys, err := readKeys(p)
 	if err != nil {
 		return nil, err
 	}
-	s := &Snapshot{Generation: generation, Plan: p, Schema: c.schema, Router: c.router}
+	c, err := compile(p, p.signed(keys), lookups)
+	if err != nil {
+		return nil, err
+	}
+	s.Schema, s.Router = c.schema, c.router
+	s.overrideKey = keys[p.Assignments.OverrideKeyFile]
+	s.Told = told(p.Assignments.Cookie)
+	s.issues(keys)
+	s.tenant = slices.Index(c.schema.Names(), tenantAttribute)
 	configs := make([]upstream.PoolConfig, len(p.Upstreams))
 	for i, u := range p.Upstreams {
 		configs[i] = upstream.PoolConfig{
@@ -57,6 +90,7 @@ func Build(p *Plan, reg *upstream.Registry, generation uint64) (*Snapshot, error
 		}
 		s.Routes = append(s.Routes, route)
 	}
+	s.plantTrees(c)
 	return s, nil
 }
 
@@ -65,17 +99,22 @@ type compiled struct {
 	schema *match.Schema
 	router *match.Router
 	rules  []*match.RuleSet // by route
+	trees  []compiledTree
 }
 
-func compile(p *Plan) (*compiled, error) {
+// tenantAttribute is the name of the attribute, if it is declared, whose value is the request's tenant.
+const tenantAttribute = "tenant"
+
+// compile compiles a plan whose attributes are attrs: the plan's, with the keys that they are signed by.
+func compile(p *Plan, attrs []Attribute, lookups match.Lookups) (*compiled, error) {
 	c := &compiled{}
 	var err error
-	if c.schema, err = match.NewSchema(p.Attributes); err != nil {
+	if c.schema, err = match.NewSchema(attrs, lookups); err != nil {
 		return nil, fmt.Errorf("attributes: %w", err)
 	}
 	keys := make([]match.RouteKey, len(p.Routes))
 	for i, r := range p.Routes {
-		keys[i] = match.RouteKey{Host: r.Host, Path: r.Path}
+		keys[i] = match.RouteKey{Tenant: r.Tenant, Host: r.Host, Path: r.Path}
 		rules := make([]match.Rule, len(r.Rules))
 		for j, x := range r.Rules {
 			rules[j] = match.Rule{Name: x.Name, When: x.When, HasPercent: x.HasPercent, PPM: x.PPM, By: x.By, Salt: x.Salt}
@@ -88,6 +127,9 @@ func compile(p *Plan) (*compiled, error) {
 	}
 	if c.router, err = match.NewRouter(keys); err != nil {
 		return nil, fmt.Errorf("routes: %w", err)
+	}
+	if err := c.compileTrees(p); err != nil {
+		return nil, err
 	}
 	return c, nil
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"net/netip"
 	"testing"
 
@@ -33,7 +34,7 @@ func TestBuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	reg := upstream.NewRegistry()
-	s, err := Build(p, reg, 7)
+	s, err := Build(p, match.Lookups{}, reg, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +54,7 @@ func TestBuild(t *testing.T) {
 
 	row := func(host, tag string, wantRoute, wantRule int, wantPool string, wantGray bool) {
 		t.Helper()
-		at := s.Router.Find([]byte(host), []byte("/x"))
+		at := s.Router.Find(nil, []byte(host), []byte("/x"))
 		if at != wantRoute {
 			t.Fatalf("host %q: route %d, want %d", host, at, wantRoute)
 		}
@@ -86,7 +87,7 @@ func TestBuildKeepsEndpoints(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s, err := Build(p, reg, 1)
+		s, err := Build(p, match.Lookups{}, reg, 1)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,14 +107,14 @@ func TestBuildFailsBeforeTheRegistry(t *testing.T) {
 		t.Fatal(err)
 	}
 	reg := upstream.NewRegistry()
-	s, err := Build(p, reg, 1)
+	s, err := Build(p, match.Lookups{}, reg, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	broken := *p
 	broken.Upstreams = nil
 	broken.Routes = []PlanRoute{{Name: "a", Stable: "stable", Rules: []PlanRule{{Name: "x", When: "no such thing"}}}}
-	if _, err := Build(&broken, reg, 2); err == nil {
+	if _, err := Build(&broken, match.Lookups{}, reg, 2); err == nil {
 		t.Fatal("a broken plan compiled")
 	}
 	if s.Pools["stable"].Endpoints[0].Removed() {
@@ -122,12 +123,31 @@ func TestBuildFailsBeforeTheRegistry(t *testing.T) {
 }
 
 func BenchmarkParse(b *testing.B) {
-	text := manyRules(1000)
-	b.ReportAllocs()
-	b.SetBytes(int64(len(text)))
-	for b.Loop() {
-		if _, err := Parse("graygate.yaml", text); err != nil {
-			b.Fatal(err)
-		}
+	for _, size := range []struct{ rules, experiments int }{{1000, 0}, {10_000, 1000}} {
+		b.Run(fmt.Sprintf("rules=%d/experiments=%d", size.rules, size.experiments), func(b *testing.B) {
+			text := manyExperiments(size.rules, size.experiments)
+			b.ReportAllocs()
+			b.SetBytes(int64(len(text)))
+			for b.Loop() {
+				if _, err := Parse("graygate.yaml", text); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
+}
+
+func BenchmarkBuild(b *testing.B) {
+	p, err := Parse("graygate.yaml", manyExperiments(10_000, 1000))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("rules=10000/experiments=1000", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := Build(p, p.named(), upstream.NewRegistry(), 1); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }

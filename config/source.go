@@ -1,6 +1,7 @@
 package config
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -10,6 +11,7 @@ import (
 // source is the text being read, by lines, and the errors found in it.
 type source struct {
 	name    string
+	folder  string   // of the config, absolute
 	lines   []string // without their ends
 	errs    Errors
 	guesses guesser
@@ -21,16 +23,21 @@ func newSource(name, text string) *source {
 	for i, l := range lines {
 		lines[i] = strings.TrimSuffix(l, "\r")
 	}
-	return &source{name: name, lines: lines, guesses: guesser{maxGuesses}}
+	return &source{name: name, folder: folderOf(name), lines: lines, guesses: guesser{maxGuesses}}
 }
 
 // fail records a mistake at a place. Messages may hold pieces of the text as they are: they are made fit to print here.
 func (s *source) fail(at Pos, p problem) {
 	e := Error{File: s.name, Line: at.Line, Col: at.Col, What: oneLine(p.What), Why: oneLine(p.Why), Fix: oneLine(p.Fix)}
 	if at.Line >= 1 && at.Line <= len(s.lines) {
-		e.Source = s.lines[at.Line-1]
+		e.Source = mask(s.lines[at.Line-1])
 	}
 	s.errs = append(s.errs, e)
+}
+
+// told reports whether a mistake was found at a place already.
+func (s *source) told(at Pos) bool {
+	return slices.ContainsFunc(s.errs, func(e Error) bool { return e.Line == at.Line && e.Col == at.Col })
 }
 
 // failFile records a mistake of the file as a whole: at its beginning, showing no line of it.

@@ -33,3 +33,13 @@ func isName(s string) bool {
 	}
 	return true
 }
+
+// isToken is what names a header field or a cookie (RFC 9110 section 5.6.2).
+func isToken(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if !isAlnum(s[i]) && strings.IndexByte("!#$%&'*+-.^_`|~", s[i]) < 0 {
+			return false
+		}
+	}
+	return s != ""
+}

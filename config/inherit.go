@@ -1,0 +1,77 @@
+package config
+
+// inForce is an experiment as it holds for a tenant: each field with the place that it was written at.
+type inForce struct {
+	FileExperiment
+	tenant string // "" is every tenant that has no experiment of the name
+}
+
+// experimentsInForce takes what tenants inherit into account: each field of the experiment `name` is for tenant `acme` that of
+// acme/name, else that of */name, else that of acme/*. In the order of the file; what a tenant has through acme/* alone
+// stands behind the experiment that it changes.
+func experimentsInForce(f *File) []inForce {
+	shared, common := map[string]*FileExperiment{}, map[string]*FileExperiment{}
+	own := map[[2]string]bool{}
+	var tenants []string // that have a common part
+	for i := range f.Experiments.Value {
+		x := &f.Experiments.Value[i]
+		switch {
+		case x.Name == "*":
+			common[x.Tenant] = x
+			tenants = append(tenants, x.Tenant)
+		case x.Tenant == "*" && shared[x.Name] == nil:
+			shared[x.Name] = x
+		default:
+			own[[2]string{x.Tenant, x.Name}] = true
+		}
+	}
+	var out []inForce
+	for i := range f.Experiments.Value {
+		x := &f.Experiments.Value[i]
+		switch {
+		case x.Name == "" || x.Name == "*":
+		case x.Tenant == "*":
+			if shared[x.Name] != x {
+				continue // name and */name: told where the keys are checked
+			}
+			out = append(out, inForce{*x, ""})
+			for _, tenant := range tenants {
+				if !own[[2]string{tenant, x.Name}] {
+					out = append(out, inForce{x.inherit(common[tenant]), tenant})
+				}
+			}
+		default:
+			out = append(out, inForce{x.inherit(shared[x.Name]).inherit(common[x.Tenant]), x.Tenant})
+		}
+	}
+	return out
+}
+
+// inherit gives x with the fields of from that it does not have itself. from may be nil.
+func (x FileExperiment) inherit(from *FileExperiment) FileExperiment {
+	if from == nil {
+		return x
+	}
+	take(&x.Layer, from.Layer)
+	take(&x.Salt, from.Salt)
+	take(&x.Owner, from.Owner)
+	take(&x.When, from.When)
+	take(&x.Slots, from.Slots)
+	take(&x.State, from.State)
+	take(&x.Start, from.Start)
+	take(&x.End, from.End)
+	take(&x.Routes, from.Routes)
+	take(&x.DependsOn, from.DependsOn)
+	take(&x.Excludes, from.Excludes)
+	take(&x.Holdout, from.Holdout)
+	take(&x.ExcludeExposed, from.ExcludeExposed)
+	take(&x.Metadata, from.Metadata)
+	take(&x.Variants, from.Variants)
+	return x
+}
+
+func take[T any](to *Field[T], from Field[T]) {
+	if !to.written() {
+		*to = from
+	}
+}

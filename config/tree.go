@@ -1,0 +1,194 @@
+package config
+
+import (
+	"fmt"
+	"time"
+
+	"graygate/match"
+	"graygate/upstream"
+)
+
+// Tree is the experiments of one tenant, or those of requests without a tenant, compiled.
+type Tree struct {
+	Tenant   string // "" is that of requests of no tenant, or of one without experiments of its own
+	Set      *match.ExperimentSet
+	Branches []*Branch // by the index of an experiment in Set
+
+	index int // in Snapshot.Trees
+}
+
+// Branch is an experiment in a tree. Trees share those that are the same.
+type Branch struct {
+	Plan    *Experiment
+	Effects []Effect // by the index of the variant
+}
+
+// Effect is what it does to a request to be given a variant. Its texts are made once, to be copied.
+type Effect struct {
+	Text   string         // EXPERIMENT=VARIANT: an element of X-Experiment, and the cause of a choice of pool
+	Fields string         // field lines for the upstream, each with its CRLF
+	Pool   *upstream.Pool // nil: the variant names none
+}
+
+// Effect gives what an assignment of the tree does.
+func (t *Tree) Effect(a match.Assignment) *Effect {
+	return &t.Branches[a.Experiment].Effects[a.Variant]
+}
+
+// TreeOf gives the experiments of a tenant, nil if there are none. It allocates nothing.
+func (s *Snapshot) TreeOf(tenant []byte) *Tree {
+	if len(tenant) > 0 {
+		if t := s.trees[string(tenant)]; t != nil {
+			return t
+		}
+	}
+	return s.trees[""]
+}
+
+// plantTrees gives the snapshot its trees: one for all who have no experiments of their own, and one for each tenant that has.
+func (s *Snapshot) plantTrees(c *compiled) {
+	s.trees = make(map[string]*Tree, len(c.trees))
+	branches := map[[2]string]*Branch{}
+	for i, ct := range c.trees {
+		t := &Tree{Tenant: ct.tenant, Set: ct.set, index: i}
+		for j := range ct.experiments {
+			x := &ct.experiments[j]
+			key := [2]string{x.Tenant, x.Name}
+			if branches[key] == nil {
+				branches[key] = s.branch(x)
+			}
+			t.Branches = append(t.Branches, branches[key])
+		}
+		s.Trees = append(s.Trees, t)
+		s.trees[t.Tenant] = t
+	}
+}
+
+// branch compiles what an experiment does, and notes the names of the fields that it sets.
+func (s *Snapshot) branch(x *Experiment) *Branch {
+	b := &Branch{Plan: x}
+	for _, v := range x.Variants {
+		e := Effect{Text: x.Name + "=" + v.Name, Pool: s.Pools[v.To]}
+		for _, h := range v.Headers {
+			e.Fields += h.Name + ": " + h.Value + "\r\n"
+			s.Owned.add(h.Name)
+		}
+		b.Effects = append(b.Effects, e)
+	}
+	return b
+}
+
+// compiledTree is a tree before there are pools.
+type compiledTree struct {
+	tenant      string
+	experiments []Experiment
+	set         *match.ExperimentSet
+}
+
+// compileTrees compiles the experiments for every tenant that has some of its own, and for all others.
+func (c *compiled) compileTrees(p *Plan) error {
+	if len(p.Experiments) == 0 {
+		return nil
+	}
+	tenants, seen, shared := []string{""}, map[string]bool{"": true}, 0
+	for i := range p.Experiments {
+		name := p.Experiments[i].Tenant
+		if name == "" {
+			shared++
+		}
+		if !seen[name] {
+			seen[name] = true
+			tenants = append(tenants, name)
+		}
+	}
+	if most := len(p.Experiments) + shared*(len(tenants)-1); most > MaxTreeExperiments {
+		return fmt.Errorf("experiments: those of %d tenants with experiments of their own, the shared ones of each counted, come to %d, more than %d; use fewer such tenants, or fewer shared experiments",
+			len(tenants)-1, most, MaxTreeExperiments)
+	}
+	for _, tenant := range tenants {
+		t := compiledTree{tenant: tenant, experiments: p.ExperimentsOf(tenant)}
+		x := p.experiments(t.experiments)
+		set, errs := match.CompileExperiments(c.schema, x)
+		if len(errs) > 0 {
+			return fmt.Errorf("experiments: %w", errs[0])
+		}
+		t.set = set
+		c.trees = append(c.trees, t)
+	}
+	return nil
+}
+
+// experiments gives the experiments of one tree as match takes them. Names that are not known are left out: a plan has none.
+func (p *Plan) experiments(list []Experiment) *match.Experiments {
+	out := &match.Experiments{}
+	holdouts, layers, routes, places := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
+	for i, h := range p.Holdouts {
+		holdouts[h.Name] = i
+		out.Holdouts = append(out.Holdouts, match.Holdout{Name: h.Name, By: h.By, Salt: h.Salt, PPM: h.PPM})
+	}
+	for i, l := range p.Layers {
+		layers[l.Name] = i
+		out.Layers = append(out.Layers, match.Layer{Name: l.Name, By: l.By, Salt: l.Salt, Holdout: placeOf(holdouts, l.Holdout)})
+	}
+	for i, r := range p.Routes {
+		routes[r.Name] = i
+	}
+	for i := range list {
+		places[list[i].Name] = i
+	}
+	for i := range list {
+		x := &list[i]
+		m := match.Experiment{
+			Name: x.Name, Salt: x.Salt, Layer: layers[x.Layer], Slots: x.Slots,
+			Active: x.State == Active, Forceable: x.State != Archived,
+			From: nanoseconds(x.Start), Until: nanoseconds(x.End), When: x.When,
+			Holdout: placeOf(holdouts, x.Holdout),
+			Routes:  every(routes, x.Routes), DependsOn: every(places, x.DependsOn), Excludes: every(places, x.Excludes),
+		}
+		if x.State == Archived {
+			m.Slots = nil // they are free for others
+		}
+		if x.HoldoutPPM > 0 {
+			m.Holdout = len(out.Holdouts)
+			out.Holdouts = append(out.Holdouts, match.Holdout{
+				Name: "experiment " + x.Name, // no declared holdout has a space in its name
+				By:   p.Layers[m.Layer].By, Salt: x.Salt, PPM: x.HoldoutPPM,
+			})
+		}
+		for _, e := range x.ExcludeExposed {
+			m.ExcludeExposed = append(m.ExcludeExposed, match.Exposure{By: e.By, Salt: e.Salt, Slots: e.Slots})
+		}
+		for _, v := range x.Variants {
+			m.Variants = append(m.Variants, match.Variant{Name: v.Name, Weight: v.Weight, Force: v.Force})
+		}
+		out.Experiments = append(out.Experiments, m)
+	}
+	return out
+}
+
+// placeOf gives the place of a name, -1 for none.
+func placeOf(places map[string]int, name string) int {
+	if at, ok := places[name]; ok && name != "" {
+		return at
+	}
+	return -1
+}
+
+// every gives the places of all names, nil for none.
+func every(places map[string]int, names []string) []int {
+	var out []int
+	for _, name := range names {
+		if at, ok := places[name]; ok {
+			out = append(out, at)
+		}
+	}
+	return out
+}
+
+// nanoseconds gives a moment as match takes it: since 1970 UTC, 0 for the zero time.
+func nanoseconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.UnixNano()
+}
