@@ -4,6 +4,7 @@ package admin
 
 import (
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net"
 	"os"
@@ -23,7 +24,8 @@ type Status struct {
 	Config      string           `json:"config"`     // the file
 	Generation  uint64           `json:"generation"` // of the snapshot in force; 1 is that of the start
 	UptimeS     float64          `json:"uptime_s"`
-	Ready       bool             `json:"ready"`
+	Ready       bool             `json:"ready"`     // serving, and no audience is loading
+	Audiences   []Audience       `json:"audiences"` // in the order of the config
 	Reload      Reload           `json:"reload"`
 	Connections int64            `json:"connections"`
 	Refused     uint64           `json:"connections_refused"`
@@ -33,6 +35,17 @@ type Status struct {
 	Mallocs     uint64           `json:"mallocs"`          // objects allocated since the start
 	HeapBytes   uint64           `json:"heap_alloc_bytes"` // live or not yet swept
 	GCCycles    uint64           `json:"gc_cycles"`
+}
+
+// Audience is how an audience stands.
+type Audience struct {
+	Name        string    `json:"name"`
+	Loaded      bool      `json:"loaded"` // false: nobody is in it yet, and the gateway is not ready
+	Members     int       `json:"members"`
+	Bytes       int       `json:"bytes"`
+	Since       time.Time `json:"since,omitzero"`       // end of the last load that went well
+	LastError   string    `json:"last_error,omitempty"` // why the last load failed
+	Approximate bool      `json:"approximate"`
 }
 
 // Reload is what came of the reloads since the start.
@@ -159,9 +172,14 @@ func (s *Server) handle(ctx *fasthttp.RequestCtx) {
 		ctx.SetBodyString("ok\n")
 	case "/readyz":
 		ctx.SetContentType("text/plain; charset=utf-8")
-		if !s.Status().Ready {
+		if st := s.Status(); !st.Ready {
 			ctx.SetStatusCode(fasthttp.StatusServiceUnavailable)
 			ctx.SetBodyString("not ready\n")
+			for _, a := range st.Audiences {
+				if !a.Loaded {
+					fmt.Fprintf(ctx, "audience %s is loading\n", a.Name)
+				}
+			}
 			return
 		}
 		ctx.SetBodyString("ready\n")
@@ -189,6 +207,10 @@ func (s *Server) Status() Status {
 	s.mu.Unlock()
 	if g != nil {
 		st.Generation = g.Snapshot().Generation
+		for _, a := range g.Audiences() {
+			st.Audiences = append(st.Audiences, Audience(a))
+			st.Ready = st.Ready && a.Loaded
+		}
 		st.Connections = g.Connections()
 		st.Refused = g.Refused()
 		st.LoopLagMS = float64(g.LoopLag().Microseconds()) / 1e3

@@ -19,7 +19,7 @@ type steady struct {
 	config  string // more of the config, for testkit.Config
 	request string
 	answer  string // as the upstream sends it
-	comes   string // as the client gets it; "": the same
+	comes   string // as the client gets it, each * any byte; "": the same
 }
 
 var steadies = func() []steady {
@@ -36,9 +36,37 @@ var steadies = func() []steady {
 		{"logged", "access_log: {to: /dev/null, sample: all}\n", testkit.Get("/", browser...), answer, comes},
 		{"sampled", "access_log: {to: /dev/null, sample: 1%}\n", testkit.Get("/", browser...), answer, comes},
 		{"trusted", "trusted_proxies: [127.0.0.1]\n", testkit.Get("/", append(browser, "X-Request-Id: mine")...), answer, comes},
+		{"experiments", labYAML, testkit.Get("/", append(browser, "X-Search: forged", "X-Other: kept")...), answer, comes},
+		{"told", labYAML + "assignments: {cookie: lab}\n", testkit.Get("/", browser...), answer,
+			strings.Replace(comes, "Content-L", "Set-Cookie: lab=color=red&search_v2=B; Path=/; SameSite=Lax\r\nCache-Control: private\r\nContent-L", 1)},
+		{"issued", "attributes: {userid: {from: [cookie gray_id], issue: {first_request: assign}}}\n", testkit.Get("/", browser...), answer,
+			strings.Replace(comes, "Content-L", "Set-Cookie: gray_id="+strings.Repeat("*", 32)+"; Path=/; Max-Age=31536000; SameSite=Lax; Secure; HttpOnly\r\nCache-Control: private\r\nContent-L", 1)},
 		{"304", "", testkit.Get("/", browser...), testkit.Answer("304 Not Modified", ""), ""},
 	}
 }()
+
+// labYAML is two experiments that assign every request with a userid, one that no request meets, and one that is another tenant's.
+const labYAML = `attributes:
+  userid: {from: [header X-User-Id, cookie uid]}
+  tenant: {from: [header X-Tenant]}
+layers: {one: {by: userid}, two: {by: userid}, three: {by: userid}}
+holdouts: {none: {by: userid, percent: 0}}
+experiments:
+  color: {layer: one, slots: [0-9999], state: active, variants: {red: {weight: 1, headers: {X-Color: red, X-Shade: dark}}}}
+  search_v2: {layer: two, slots: [0-9999], state: active, holdout: none, when: "method == 'GET'", variants: {A: 0, B: {weight: 1, headers: {X-Search: v2}}}}
+  never: {layer: three, slots: [0-9999], state: active, when: "method == 'PUT'", variants: {on: 1}}
+  acme/color: {variants: {green: 1}}
+`
+
+// sameBut reports whether got is want, of which each * stands for any byte.
+func sameBut(got, want []byte) bool {
+	for i, c := range want {
+		if c != '*' && got[i] != c {
+			return false
+		}
+	}
+	return true
+}
 
 // start gives a function that makes one request and takes its answer.
 func (s steady) start(tb testing.TB) (once func()) {
@@ -65,7 +93,11 @@ func (s steady) start(tb testing.TB) (once func()) {
 		}
 	}
 	stable, gray := testkit.NewBackend(tb, handle), testkit.NewBackend(tb, handle)
-	config := testkit.Config(testkit.Pool(stable), testkit.Pool(gray), s.config+"attributes: {userid: {from: [header X-User-Id, cookie uid]}}\n")
+	more := s.config
+	if !strings.Contains(more, "attributes:") {
+		more += "attributes: {userid: {from: [header X-User-Id, cookie uid]}}\n"
+	}
+	config := testkit.Config(testkit.Pool(stable), testkit.Pool(gray), more)
 	config += "      - {name: share, percent: 50, by: userid}\n      - {name: every, percent: 10, by: request}\n"
 	p := testkit.Gateway(tb, config)
 	conn, err := net.Dial("tcp", p.Addr)
@@ -83,7 +115,7 @@ func (s steady) start(tb testing.TB) (once func()) {
 		if _, err := conn.Write(request); err != nil {
 			tb.Fatal(err)
 		}
-		if _, err := io.ReadFull(conn, got); err != nil || !bytes.Equal(got, want) {
+		if _, err := io.ReadFull(conn, got); err != nil || !sameBut(got, want) {
 			tb.Fatalf("got %q, %v, want %q", got, err, want)
 		}
 	}
@@ -91,27 +123,31 @@ func (s steady) start(tb testing.TB) (once func()) {
 
 // Once warm, a request allocates nothing, whatever it is.
 func TestRequestsAllocateNothing(t *testing.T) {
-	const requests, most = 3000, 0.02
+	const requests, most = 3000, 0.01
+	const perTick = 4 // allocations of a tick, which come with time and not with requests
 	for _, s := range steadies {
 		t.Run(s.name, func(t *testing.T) {
 			once := s.start(t)
 			for range 2000 { // buffers, free lists, the growth of the log's
 				once()
 			}
-			var each float64
+			var each, allowed float64
 			for range 5 { // what else goes on in the process can only add
 				var before, after runtime.MemStats
 				runtime.ReadMemStats(&before)
+				began := time.Now()
 				for range requests {
 					once()
 				}
+				ticks := time.Since(began).Seconds()*10 + 1
 				runtime.ReadMemStats(&after)
 				each = float64(after.Mallocs-before.Mallocs) / requests
-				if each < most || s.name == "logged" && testkit.Race && each < 1 { // the race detector makes a sync.Pool forget
+				allowed = most + perTick*ticks/requests
+				if each < allowed || s.name == "logged" && testkit.Race && each < 1 { // the race detector makes a sync.Pool forget
 					return
 				}
 			}
-			t.Errorf("allocations per request, in the best of 5 runs of %d: got %.3f, want less than %v (the clock's ticks)", requests, each, most)
+			t.Errorf("allocations per request, in the best of 5 runs of %d: got %.3f, want less than %.3f (the clock's ticks)", requests, each, allowed)
 		})
 	}
 }

@@ -16,17 +16,25 @@ type counters struct {
 	dialFails uint64
 	relays    uint64
 	panics    uint64
+
+	issued           uint64 // units given to requests that came without
+	overrides        uint64 // X-Experiment-Override, taken
+	overridesRefused uint64 // with a wrong signature, or expired
 }
+
+// countersCount is how many there are.
+const countersCount = 14
 
 // publishedCounters is the copy that every goroutine may read. It stands on cache lines of its own.
 type publishedCounters struct {
 	_      [64]byte
-	values [11]atomic.Uint64
+	values [countersCount]atomic.Uint64
 	_      [64]byte
 }
 
-func (c *counters) list() [11]uint64 {
-	return [...]uint64{c.requests, c.answered, c.local, c.cut, c.gray, c.fallbacks, c.retries, c.dials, c.dialFails, c.relays, c.panics}
+func (c *counters) list() [countersCount]uint64 {
+	return [...]uint64{c.requests, c.answered, c.local, c.cut, c.gray, c.fallbacks, c.retries, c.dials, c.dialFails, c.relays, c.panics,
+		c.issued, c.overrides, c.overridesRefused}
 }
 
 func (l *loop) publish() {
@@ -48,15 +56,20 @@ type Counters struct {
 	DialFails uint64 `json:"dial_failures"`
 	Relays    uint64 `json:"relays"`
 	Panics    uint64 `json:"panics"`
+
+	Issued           uint64 `json:"units_issued"`
+	Overrides        uint64 `json:"overrides"`
+	OverridesRefused uint64 `json:"overrides_refused"`
 }
 
 // Counters adds up what the loops have published. Safe for concurrent use.
 func (g *Gateway) Counters() Counters {
-	var sum [11]uint64
+	var sum [countersCount]uint64
 	for _, l := range g.loops {
 		for i := range sum {
 			sum[i] += l.published.values[i].Load()
 		}
 	}
-	return Counters{sum[0], sum[1], sum[2], sum[3], sum[4], sum[5], sum[6], sum[7], sum[8], sum[9], sum[10] + g.relayPanics.Load()}
+	return Counters{sum[0], sum[1], sum[2], sum[3], sum[4], sum[5], sum[6], sum[7], sum[8], sum[9], sum[10] + g.relayPanics.Load(),
+		sum[11], sum[12], sum[13]}
 }

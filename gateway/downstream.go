@@ -51,7 +51,7 @@ func (d *downstream) opened(l *loop, c gnet.Conn) {
 	d.c, d.fd = c, c.Fd()
 	d.silentSince = l.now
 	l.conns[d] = struct{}{}
-	timeouts := &l.g.snap.Load().Plan.Timeouts
+	timeouts := &l.g.force.Load().Plan.Timeouts
 	if d.served {
 		l.wheel.set(&d.timer, l.now+int64(timeouts.Idle))
 		if len(d.in) > 0 {
@@ -130,7 +130,8 @@ func (d *downstream) goOn(l *loop) {
 // begin looks for a head at the start of in and, if there is a whole one, begins its exchange or answers it at
 // once. It returns how many bytes were used, 0 if the head is not whole yet (or the connection has ended).
 func (d *downstream) begin(l *loop, in []byte) int {
-	snap := l.g.snap.Load()
+	force := l.g.force.Load()
+	snap := force.Snapshot
 	n, err := d.scan.Scan(in, l.g.headLimits(snap))
 	if err != nil {
 		l.refuse(d, snap, clientFault(err))
@@ -148,7 +149,7 @@ func (d *downstream) begin(l *loop, in []byte) int {
 	d.scan.Reset()
 	d.served, d.inHead = true, false
 	l.wheel.set(&d.timer, 0)
-	l.beginExchange(d, snap, in[:n])
+	l.beginExchange(d, force, in[:n])
 	return n
 }
 
@@ -217,7 +218,7 @@ func (d *downstream) expire(l *loop) {
 	case d.ex != nil:
 		l.fail(d.ex, faultBodyTimeout)
 	case d.inHead:
-		l.refuse(d, l.g.snap.Load(), faultHeadTimeout)
+		l.refuse(d, l.g.force.Load().Snapshot, faultHeadTimeout)
 	default:
 		d.close(l)
 	}

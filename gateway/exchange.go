@@ -19,7 +19,7 @@ type exchange struct {
 
 	// The decision.
 	route    *config.Route
-	rule     string
+	rule     string         // what chose the pool: a rule's name, EXPERIMENT=VARIANT, or "" for the route itself
 	gray     bool           // as assigned; a fallback does not change it
 	pool     *upstream.Pool // where it is being sent
 	fallback bool
@@ -61,13 +61,15 @@ type exchange struct {
 	bytesOut    int64
 	fault       *Fault
 	cut         bool
+	cookies     []byte // Set-Cookie lines that the final answer takes along; see appendCookies
 
-	// For the access log; meta holds method, target, host and request id one after the other.
+	// For the access log; meta holds method, target, host, request id and assignments one after the other.
 	began      time.Time
 	meta       []byte
 	metaMethod int
 	metaTarget int
 	metaHost   int
+	metaID     int
 	client     string
 	askedClose bool // the client said that it closes after this answer
 	leave      bool // the pair leaves the loop when the event at hand is over
@@ -87,14 +89,14 @@ const (
 
 // reset empties the exchange for its next request and keeps its buffers.
 func (ex *exchange) reset() {
-	out, meta, body, answerBody := ex.out, ex.meta, ex.body, ex.answerBody
+	out, meta, cookies, body, answerBody := ex.out, ex.meta, ex.cookies, ex.body, ex.answerBody
 	if cap(out) > keptBuffer {
 		out = nil
 	}
 	if cap(meta) > keptBuffer {
 		meta = nil
 	}
-	*ex = exchange{g: ex.g, out: out[:0], meta: meta[:0], body: body, answerBody: answerBody}
+	*ex = exchange{g: ex.g, out: out[:0], meta: meta[:0], cookies: cookies[:0], body: body, answerBody: answerBody}
 }
 
 // next gives the endpoint for the next attempt and notes it as tried: of the pool that was decided on, then, where
@@ -158,7 +160,7 @@ func (ex *exchange) takeBody(in []byte, room int) (used int, fault *Fault) {
 		if ex.bodyFrame == http1.Chunked {
 			ex.out = http1.AppendChunk(ex.out, data)
 			if ex.body.Done() {
-				ex.out = http1.AppendLastChunk(ex.out, ex.body.Trailers())
+				ex.out = http1.AppendLastChunk(ex.out, ex.trailers())
 			}
 		} else {
 			ex.out = append(ex.out, data...)
@@ -168,6 +170,17 @@ func (ex *exchange) takeBody(in []byte, room int) (used int, fault *Fault) {
 		}
 	}
 	return used, nil
+}
+
+// trailers gives those of the request's trailer fields that a client has a say in.
+func (ex *exchange) trailers() []http1.Field {
+	fields := ex.body.Trailers()
+	for i := range fields {
+		if f := &fields[i]; ex.snap.Owned.Has(f.Name) {
+			f.Hop = true
+		}
+	}
+	return fields
 }
 
 // forget drops what was written of out if the request has grown too long to be replayed.

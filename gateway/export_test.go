@@ -1,5 +1,7 @@
 package gateway
 
+import "graygate/config"
+
 // What the tests outside the package reach inside it for.
 
 // onLoops runs f on every loop, and waits.
@@ -14,17 +16,18 @@ func (g *Gateway) onLoops(f func(l *loop)) {
 	}
 }
 
-// BreakRules makes every request panic, until MendRules, that comes to a route with rules: the loops have lost their states.
-func (g *Gateway) BreakRules() {
-	g.onLoops(func(l *loop) {
-		for i := range l.states {
-			l.states[i] = nil
-		}
-	})
-}
+// BreakRules makes every request panic, until MendRules: the loops have lost what they decide by.
+func (g *Gateway) BreakRules() { g.setDeciders(func() *config.Decider { return &config.Decider{} }) }
 
 // MendRules takes back what BreakRules did.
-func (g *Gateway) MendRules() { g.onLoops(func(l *loop) { l.enter(g.snap.Load()) }) }
+func (g *Gateway) MendRules() { g.setDeciders(g.Snapshot().NewDecider) }
+
+func (g *Gateway) setDeciders(make func() *config.Decider) {
+	g.onLoops(func(l *loop) {
+		l.decider = make()
+		g.force.Load().deciders[l.id] = l.decider
+	})
+}
 
 // BreakAnswers makes the upstream's next bytes panic on the loop, for every request that is under way there now.
 func (g *Gateway) BreakAnswers() {

@@ -21,6 +21,7 @@ import (
 
 	"graygate/config"
 	"graygate/gateway/http1"
+	"graygate/sources"
 	"graygate/upstream"
 )
 
@@ -35,12 +36,14 @@ type Gateway struct {
 	log      *slog.Logger
 	began    time.Time
 	registry *upstream.Registry
+	sources  *sources.Registry
 	loops    []*loop
-	snap     atomic.Pointer[config.Snapshot]
+	force    atomic.Pointer[inForce]
 	access   atomic.Pointer[accessSink]
 	relays   relays
 
-	mu         sync.Mutex // one reload or shutdown at a time; guards the next three
+	reloading  sync.Mutex // one reload at a time; taken before mu, which is not held while a config is compiled
+	mu         sync.Mutex // guards the next three
 	listeners  map[string]*listener
 	inherited  []*net.TCPListener
 	generation uint64
@@ -66,17 +69,19 @@ func New(plan *config.Plan, o Options) (*Gateway, error) {
 		log:       o.Log,
 		began:     time.Now(),
 		registry:  upstream.NewRegistry(),
+		sources:   sources.New(o.Log),
 		listeners: map[string]*listener{},
 		inherited: o.Inherited,
 		stopTicks: make(chan struct{}),
 	}
 	g.life, g.end = context.WithCancel(context.Background())
-	if err := g.startLoops(plan.Loops); err != nil {
-		g.stopLoops()
-		return nil, err
+	err := g.startLoops(plan.Loops)
+	if err == nil {
+		err = g.Reload(plan)
 	}
-	if err := g.Reload(plan); err != nil {
+	if err != nil {
 		g.stopLoops()
+		g.sources.Close()
 		return nil, err
 	}
 	g.mu.Lock()
@@ -94,11 +99,8 @@ func New(plan *config.Plan, o Options) (*Gateway, error) {
 // Reload puts a new plan into force. Requests under way end on the snapshot that they began with; what the new one
 // no longer has is drained; what it has anew is opened first. If that fails, everything stays as it was.
 func (g *Gateway) Reload(plan *config.Plan) error {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.draining.Load() {
-		return errors.New("the gateway is draining")
-	}
+	g.reloading.Lock()
+	defer g.reloading.Unlock()
 	next, opened, err := g.openListeners(plan)
 	if err != nil {
 		return err
@@ -108,19 +110,36 @@ func (g *Gateway) Reload(plan *config.Plan) error {
 		closeSockets(opened)
 		return fmt.Errorf("access_log: %w", err)
 	}
-	snap, err := config.Build(plan, g.registry, g.generation+1)
+	force, change, err := g.build(plan)
+	if err == nil && !g.putInForce(force, change, next, opened) {
+		change.Discard()
+		err = errDraining
+	}
 	if err != nil {
 		closeSockets(opened)
 		sink.close()
 		return err
 	}
-	g.generation++
-	g.snap.Store(snap)
 	g.access.Swap(sink).close()
-	for _, c := range plan.Listeners {
+	return nil
+}
+
+var errDraining = errors.New("the gateway is draining")
+
+// putInForce swaps in what a reload has made, listeners included; false: the gateway has begun to drain meanwhile.
+func (g *Gateway) putInForce(force *inForce, change *sources.Change, next map[string]*listener, opened []*listener) bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.draining.Load() {
+		return false
+	}
+	g.generation++
+	change.Commit() // first, so that an audience that is defined anew has the members that it had
+	g.force.Store(force)
+	for _, c := range force.Plan.Listeners {
 		limit := int64(c.MaxConnections)
 		if limit == 0 {
-			limit = autoConnections(len(plan.Listeners))
+			limit = autoConnections(len(force.Plan.Listeners))
 		}
 		next[c.Address].max.Store(limit)
 	}
@@ -134,11 +153,31 @@ func (g *Gateway) Reload(plan *config.Plan) error {
 			ln.stop()
 		}
 	}
-	return nil
+	return true
+}
+
+// build compiles a plan, and opens what its requests are looked up in; that change is to be committed when the plan
+// comes into force.
+func (g *Gateway) build(plan *config.Plan) (*inForce, *sources.Change, error) {
+	lookups, change, err := g.sources.Prepare(plan.Sources())
+	if err != nil {
+		return nil, nil, err
+	}
+	snap, err := config.Build(plan, lookups, g.registry, g.generation+1)
+	if err != nil {
+		change.Discard()
+		return nil, nil, err
+	}
+	return g.newForce(snap), change, nil
 }
 
 // openListeners gives the listeners of a plan: those that run already, and those that were opened for it.
 func (g *Gateway) openListeners(plan *config.Plan) (next map[string]*listener, opened []*listener, err error) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.draining.Load() {
+		return nil, nil, errDraining
+	}
 	next = map[string]*listener{}
 	for _, c := range plan.Listeners {
 		ln := g.listeners[c.Address]
@@ -161,7 +200,22 @@ func closeSockets(opened []*listener) {
 }
 
 // Snapshot is the config in force.
-func (g *Gateway) Snapshot() *config.Snapshot { return g.snap.Load() }
+func (g *Gateway) Snapshot() *config.Snapshot { return g.force.Load().Snapshot }
+
+// inForce is a snapshot, and with it what each loop decides by. All of it is made before it is put into force, so that a
+// loop only changes pointers however large the config is.
+type inForce struct {
+	*config.Snapshot
+	deciders []*config.Decider // by loop; each is touched on its loop only
+}
+
+func (g *Gateway) newForce(snap *config.Snapshot) *inForce {
+	f := &inForce{Snapshot: snap}
+	for range g.loops {
+		f.deciders = append(f.deciders, snap.NewDecider())
+	}
+	return f
+}
 
 // Addr is the address that a listener of the config is bound to (its port may have been chosen by the system); nil
 // if there is no such listener.
@@ -184,6 +238,12 @@ func (g *Gateway) Listeners() []*net.TCPListener {
 	}
 	return sockets
 }
+
+// Loading names the audiences that have never been loaded: nobody is in them yet. Safe for concurrent use.
+func (g *Gateway) Loading() []string { return g.sources.Loading() }
+
+// Audiences is how the audiences in force stand, in the order of the config. Safe for concurrent use.
+func (g *Gateway) Audiences() []sources.AudienceStatus { return g.sources.Status() }
 
 // Connections is how many clients are connected, those in relays included.
 func (g *Gateway) Connections() int64 {
@@ -244,6 +304,7 @@ func (g *Gateway) Stop() {
 		}
 		g.stopLoops()
 		g.access.Swap(nil).close()
+		g.sources.Close()
 	})
 }
 

@@ -76,7 +76,8 @@ func (l *lie) run(t *testing.T, p *testkit.Proxy, o *liar, ask, variant string, 
 	switch {
 	case strings.HasPrefix(l.want, "502"):
 		late := len(parts) > 1 || len(parts[0]) >= 64<<10
-		if got != l.want && (got != "cut" || !late && l.end == "") && (got != l.or || !late) {
+		overtaken := l.end == "reset" && got == "502 upstream_closed" // a reset destroys what was sent and not read yet
+		if got != l.want && !overtaken && (got != "cut" || !late && l.end == "") && (got != l.or || !late) {
 			t.Errorf("%s\nclient: got %.200s, want %s", what, got, l.want)
 		}
 	case got != l.want:

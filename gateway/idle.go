@@ -42,7 +42,7 @@ func (l *loop) putIdle(u *upstreamConn) {
 	}
 	u.state, u.idleAt = upIdle, len(s.conns)
 	s.conns = append(s.conns, u)
-	l.wheel.set(&u.timer, l.now+int64(l.g.snap.Load().Plan.Timeouts.UpstreamIdle))
+	l.wheel.set(&u.timer, l.now+int64(l.g.force.Load().Plan.Timeouts.UpstreamIdle))
 }
 
 // takeIdle gives an idle connection to e, nil if there is none. careful: the request cannot be sent again, so a look

@@ -12,7 +12,6 @@ import (
 
 	"graygate/config"
 	"graygate/gateway/http1"
-	"graygate/match"
 	"graygate/upstream"
 )
 
@@ -34,13 +33,11 @@ type loop struct {
 	// Scratch, valid during one event.
 	request  http1.Request
 	response http1.Response
-	attrs    match.Attributes
 	out      []byte
 
-	snap     *config.Snapshot // the one that states belong to
-	states   []*match.State   // by route
-	turns    []uint32         // by pool: where the next round-robin search begins
-	idle     []idleStack      // by endpoint
+	decider  *config.Decider // of the snapshot that the loop has entered
+	turns    []uint32        // by pool: where the next round-robin search begins
+	idle     []idleStack     // by endpoint
 	dials    int
 	freeEx   []*exchange
 	freeBuf  [][]byte
@@ -144,8 +141,8 @@ func (l *loop) tick() {
 	l.now, l.wall = l.g.clock(), time.Now()
 	l.lastTick.Store(l.now)
 	l.wheel.advance(l, l.now)
-	if l.snap != l.g.snap.Load() {
-		l.enter(l.g.snap.Load())
+	if f := l.g.force.Load(); f != nil && !l.entered(f) {
+		l.enter(f)
 	}
 	if l.g.draining.Load() || l.g.closedListeners.Load() > 0 {
 		l.drainIdle()
@@ -154,13 +151,12 @@ func (l *loop) tick() {
 	l.publish()
 }
 
-// enter makes the loop's own state for a snapshot. Connections kept to endpoints that it no longer has are closed.
-func (l *loop) enter(s *config.Snapshot) {
-	l.snap = s
-	l.states = l.states[:0]
-	for _, r := range s.Routes {
-		l.states = append(l.states, r.Rules.NewState())
-	}
+// entered reports whether the loop decides by that snapshot already.
+func (l *loop) entered(f *inForce) bool { return l.decider == f.deciders[l.id] }
+
+// enter makes the loop decide by a snapshot. Connections kept to endpoints that it no longer has are closed.
+func (l *loop) enter(f *inForce) {
+	l.decider = f.deciders[l.id]
 	for i := range l.idle {
 		l.idle[i].closeRemoved(l)
 	}

@@ -32,7 +32,7 @@ func (o *origin) believe(kept *[]byte, said []byte) {
 }
 
 // appendRequestHead writes the head that goes upstream to ex.out.
-func (ex *exchange) appendRequestHead(r *http1.Request, o *origin) {
+func (ex *exchange) appendRequestHead(r *http1.Request, o *origin, decision *config.Decision) {
 	b := append(ex.out[:0], r.MethodText...)
 	b = append(b, ' ')
 	b = append(b, r.Target...)
@@ -52,14 +52,24 @@ func (ex *exchange) appendRequestHead(r *http1.Request, o *origin) {
 	if ex.rule != "" {
 		b = http1.AppendField(b, "X-Gray-Rule", unsafeBytes(ex.rule))
 	}
+	if len(decision.Assignments) > 0 {
+		b = append(b, "X-Experiment: "...)
+		b = appendAssignments(b, decision)
+		b = append(b, "\r\n"...)
+		for _, assignment := range decision.Assignments {
+			b = append(b, decision.Tree.Effect(assignment).Fields...)
+		}
+	}
+	owned := &ex.snap.Owned
 	var requestID, traceparent, proto, host []byte
 	for i := range r.Fields {
 		f := &r.Fields[i]
-		if f.Hop {
+		if f.Hop || owned.Has(f.Name) {
 			continue
 		}
 		switch f.ID {
-		case http1.Host, http1.ContentLength, http1.TransferEncoding, http1.XGrayTag, http1.XGrayRule, http1.Upgrade, http1.Connection:
+		case http1.Host, http1.ContentLength, http1.TransferEncoding, http1.XGrayTag, http1.XGrayRule, http1.XExperiment,
+			http1.XExperimentOverride, http1.Upgrade, http1.Connection:
 			continue
 		case http1.Expect:
 			if !r.ExpectContinue {
@@ -116,6 +126,8 @@ func (ex *exchange) appendRequestHead(r *http1.Request, o *origin) {
 	b = http1.AppendField(b, "X-Request-Id", requestID)
 	if ex.g.logging() {
 		ex.meta = append(ex.meta, requestID...)
+		ex.metaID = len(ex.meta)
+		ex.meta = appendAssignments(ex.meta, decision)
 	}
 	if traceparent == nil {
 		b = append(b, "traceparent: 00-"...)
@@ -141,6 +153,17 @@ func (ex *exchange) appendRequestHead(r *http1.Request, o *origin) {
 	ex.out = append(b, "\r\n"...)
 }
 
+// appendAssignments writes the assignments as X-Experiment has them: search_v2=B, color=red.
+func appendAssignments(b []byte, decision *config.Decision) []byte {
+	for i, assignment := range decision.Assignments {
+		if i > 0 {
+			b = append(b, ", "...)
+		}
+		b = append(b, decision.Tree.Effect(assignment).Text...)
+	}
+	return b
+}
+
 // retag corrects X-Gray-Tag in the head that is already written: the request was assigned to gray and is served by
 // stable, and the upstream is to know what it is.
 func (ex *exchange) retag() {
@@ -157,7 +180,11 @@ func (ex *exchange) retag() {
 // appendAnswerHead writes the head of the final answer.
 func (ex *exchange) appendAnswerHead(b []byte, resp *http1.Response) []byte {
 	b = appendStatus(b, resp)
-	b = appendEndToEnd(b, resp)
+	personal := len(ex.cookies) > 0
+	b = appendEndToEnd(b, resp, personal)
+	if personal {
+		b = ex.appendCookies(b, resp)
+	}
 	switch ex.answerFrame {
 	case http1.ByLength:
 		b = append(b, "Content-Length: "...)
@@ -183,12 +210,12 @@ func (ex *exchange) appendAnswerHead(b []byte, resp *http1.Response) []byte {
 
 // appendInterimHead writes a 1xx head.
 func appendInterimHead(b []byte, resp *http1.Response) []byte {
-	return append(appendEndToEnd(appendStatus(b, resp), resp), "\r\n"...)
+	return append(appendEndToEnd(appendStatus(b, resp), resp, false), "\r\n"...)
 }
 
 // appendSwitchHead writes a 101: here the hop-by-hop fields are the message.
 func appendSwitchHead(b []byte, resp *http1.Response) []byte {
-	b = appendEndToEnd(appendStatus(b, resp), resp)
+	b = appendEndToEnd(appendStatus(b, resp), resp, false)
 	b = append(b, "Connection: upgrade\r\n"...)
 	b = http1.AppendField(b, "Upgrade", resp.Upgrade)
 	return append(b, "\r\n"...)
@@ -202,11 +229,12 @@ func appendStatus(b []byte, resp *http1.Response) []byte {
 	return append(b, "\r\n"...)
 }
 
-// appendEndToEnd writes the fields that are meant for the client: all but the hop-by-hop ones and the framing.
-func appendEndToEnd(b []byte, resp *http1.Response) []byte {
+// appendEndToEnd writes the fields that are meant for the client: all but the hop-by-hop ones and the framing, and, of an
+// answer that is personal, those for caches (see appendCookies).
+func appendEndToEnd(b []byte, resp *http1.Response, personal bool) []byte {
 	for i := range resp.Fields {
 		f := &resp.Fields[i]
-		if f.Hop {
+		if f.Hop || personal && (f.ID == http1.CacheControl || forSharedField(f)) {
 			continue
 		}
 		switch f.ID {

@@ -1,7 +1,6 @@
 package gateway
 
 import (
-	"net/netip"
 	"time"
 
 	"graygate/config"
@@ -13,8 +12,8 @@ import (
 
 // beginExchange parses the head, decides, and builds the head that goes upstream. When it returns, the exchange
 // stands in d.ex, or it has been answered already.
-func (l *loop) beginExchange(d *downstream, snap *config.Snapshot, head []byte) {
-	r := &l.request
+func (l *loop) beginExchange(d *downstream, force *inForce, head []byte) {
+	r, snap := &l.request, force.Snapshot
 	ex := l.newExchange()
 	ex.snap, ex.d, ex.listener, d.ex = snap, d, d.listener, ex
 	ex.began, ex.client = time.Now(), d.peerText
@@ -39,13 +38,8 @@ func (l *loop) beginExchange(d *downstream, snap *config.Snapshot, head []byte) 
 		l.fail(ex, fault)
 		return
 	}
-	if snap != l.snap {
-		l.enter(snap)
-	}
-	at := snap.Router.Find(r.Host, r.Path)
-	if at < 0 {
-		l.fail(ex, faultNoRoute)
-		return
+	if !l.entered(force) {
+		l.enter(force)
 	}
 	from := origin{peer: d.peerText, trusted: trusts(snap, d.peer)}
 	address := d.peer
@@ -53,9 +47,13 @@ func (l *loop) beginExchange(d *downstream, snap *config.Snapshot, head []byte) 
 		address = clientAddress(d.peer, r, snap)
 	}
 	l.identify(&from)
-	l.decide(ex, snap.Routes[at], r, address)
+	decision := l.decide(ex, r, address)
+	if decision.Route == nil {
+		l.fail(ex, faultNoRoute)
+		return
+	}
 	ex.whole = true
-	ex.appendRequestHead(r, &from)
+	ex.appendRequestHead(r, &from, &decision)
 }
 
 // refused is what is asked of a request before it is routed.
@@ -67,26 +65,6 @@ func (ex *exchange) refused(r *http1.Request) *Fault {
 		return faultBadUpgrade // RFC 6455 4.2.1
 	}
 	return nil
-}
-
-// decide runs the route's rules over the request's attributes.
-func (l *loop) decide(ex *exchange, route *config.Route, r *http1.Request, address netip.Addr) {
-	a := &l.attrs
-	a.Reset(ex.snap.Schema)
-	a.SetRequest(r.MethodText, r.Host, r.Path, r.Query, address)
-	a.SetTime(l.wall)
-	for i := range r.Fields {
-		a.AddHeader(r.Fields[i].Name, r.Fields[i].Value)
-	}
-	ex.route, ex.pool = route, route.Stable
-	if n := route.Rules.Decide(a, l.states[route.Index]); n >= 0 {
-		target := &route.Targets[n]
-		ex.rule, ex.pool, ex.gray = target.Rule, target.Pool, target.Gray
-	}
-	ex.force = ex.pool == route.Stable
-	if ex.gray {
-		l.counters.gray++
-	}
 }
 
 // pump moves the request on: body bytes from in, a connection if there is none, and what there is to the upstream.
@@ -302,7 +280,10 @@ func fillRecord(rec *telemetry.Record, ex *exchange, now time.Time) {
 	rec.Method = append(rec.Method, ex.meta[:ex.metaMethod]...)
 	rec.Target = append(rec.Target, ex.meta[ex.metaMethod:ex.metaTarget]...)
 	rec.Host = append(rec.Host, ex.meta[ex.metaTarget:ex.metaHost]...)
-	rec.RequestID = append(rec.RequestID, ex.meta[ex.metaHost:]...)
+	if ex.metaID > 0 {
+		rec.RequestID = append(rec.RequestID, ex.meta[ex.metaHost:ex.metaID]...)
+		rec.Experiments = append(rec.Experiments, ex.meta[ex.metaID:]...)
+	}
 	rec.Status, rec.BytesOut, rec.Cut = ex.status, ex.bytesOut, ex.cut
 	if ex.route != nil {
 		rec.Route, rec.Rule, rec.Pool = ex.route.Name, ex.rule, ex.pool.Name

@@ -239,6 +239,10 @@ func (u *upstreamConn) closed(l *loop, err error) {
 	}
 	u.ex, ex.u = nil, nil
 	d := ex.d
+	if l.g.stopping.Load() { // it was we who closed it
+		l.fail(ex, faultShutdown)
+		return
+	}
 	if ex.again() && !begun {
 		ex.rewind()
 		l.counters.retries++

@@ -27,7 +27,7 @@ type Record struct {
 	BytesOut  int64 // head and body, to the client
 	Duration  time.Duration
 	Route     string
-	Rule      string // empty where no rule matched
+	Rule      string // what chose the pool: a rule, or EXPERIMENT=VARIANT; empty where neither did
 	Tag       string // gray or stable, as assigned
 	Pool      string // as served
 	Upstream  string // address of the last endpoint tried
@@ -35,6 +35,8 @@ type Record struct {
 	Fallback  bool   // assigned to gray, served by stable
 	Error     string // the machine-readable reason, as in X-Graygate-Error; empty if none
 	Cut       bool   // the answer was broken off
+
+	Experiments []byte // the assignments, as in X-Experiment
 }
 
 // AccessLog writes records as JSON lines, in a goroutine of its own. Its methods may be called concurrently.
@@ -78,7 +80,7 @@ func OpenAccessLog(to string) (*AccessLog, error) {
 func (l *AccessLog) Take() *Record {
 	select {
 	case r := <-l.free:
-		*r = Record{Method: r.Method[:0], Host: r.Host[:0], Target: r.Target[:0], RequestID: r.RequestID[:0]}
+		*r = Record{Method: r.Method[:0], Host: r.Host[:0], Target: r.Target[:0], RequestID: r.RequestID[:0], Experiments: r.Experiments[:0]}
 		return r
 	default:
 		return &Record{}
@@ -164,6 +166,9 @@ func line(log zerolog.Logger, r *Record) {
 	}
 	if r.Rule != "" {
 		e.Str("rule", r.Rule)
+	}
+	if len(r.Experiments) > 0 {
+		e.Bytes("experiments", r.Experiments)
 	}
 	if r.Upstream != "" {
 		e.Str("upstream", r.Upstream)

@@ -23,6 +23,7 @@ func TestAccessLogWritesWholeLines(t *testing.T) {
 	r.Target = append(r.Target, "/x?\x01"...)
 	r.Status, r.BytesOut, r.Duration = 502, 150, 1500*time.Microsecond
 	r.Route, r.Rule, r.Tag, r.Pool, r.Upstream, r.Attempts = "shop", "tagged", "gray", "stable", "127.0.0.1:1", 2
+	r.Experiments = append(r.Experiments, "search=B, color=red"...)
 	r.Fallback, r.Error = true, "upstream_closed"
 	l.Put(r)
 	l.Close()
@@ -36,7 +37,7 @@ func TestAccessLogWritesWholeLines(t *testing.T) {
 	}
 	want := `{"time":"2023-11-14T22:13:20Z","client":"192.0.2.7","method":"GET","host":"a\"b","target":"/x?\u0001",` +
 		`"status":502,"bytes_out":150,"duration_ms":1.5,"route":"shop","tag":"gray","pool":"stable","attempts":2,` +
-		`"rule":"tagged","upstream":"127.0.0.1:1","fallback":true,"error":"upstream_closed"}` + "\n"
+		`"rule":"tagged","experiments":"search=B, color=red","upstream":"127.0.0.1:1","fallback":true,"error":"upstream_closed"}` + "\n"
 	if string(text) != want {
 		t.Errorf("line:\n got %s want %s", text, want)
 	}

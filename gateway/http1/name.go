@@ -27,6 +27,8 @@ const (
 	SetCookie
 	XGrayTag
 	XGrayRule
+	XExperiment
+	XExperimentOverride
 	XGraygateError
 	XRequestID
 	Traceparent
@@ -41,6 +43,9 @@ const (
 	Server
 	Location
 	RetryAfter
+	// What tells a navigation from the loading of a page's parts (Fetch Metadata, RFC 9110 section 12.5.1).
+	SecFetchMode
+	Accept
 	// Authentication, and the name that CGI turns into HTTP_PROXY.
 	Authorization
 	WWWAuthenticate
@@ -78,11 +83,12 @@ var idNames = [idCount]string{
 	Host: "host", Connection: "connection", ContentLength: "content-length", TransferEncoding: "transfer-encoding",
 	Expect: "expect", Upgrade: "upgrade", KeepAlive: "keep-alive", ProxyConnection: "proxy-connection", TE: "te", Trailer: "trailer",
 	HTTP2Settings: "http2-settings", MaxForwards: "max-forwards", Via: "via",
-	Cookie: "cookie", SetCookie: "set-cookie", XGrayTag: "x-gray-tag", XGrayRule: "x-gray-rule", XGraygateError: "x-graygate-error",
-	XRequestID: "x-request-id", Traceparent: "traceparent", Tracestate: "tracestate",
+	Cookie: "cookie", SetCookie: "set-cookie", XGrayTag: "x-gray-tag", XGrayRule: "x-gray-rule",
+	XExperiment: "x-experiment", XExperimentOverride: "x-experiment-override", XGraygateError: "x-graygate-error", XRequestID: "x-request-id", Traceparent: "traceparent", Tracestate: "tracestate",
 	XForwardedFor: "x-forwarded-for", XForwardedProto: "x-forwarded-proto", XForwardedHost: "x-forwarded-host",
 	XForwardedPort: "x-forwarded-port", Forwarded: "forwarded", XRealIP: "x-real-ip",
 	Date: "date", Server: "server", Location: "location", RetryAfter: "retry-after",
+	SecFetchMode: "sec-fetch-mode", Accept: "accept",
 	Authorization: "authorization", WWWAuthenticate: "www-authenticate", AuthenticationInfo: "authentication-info",
 	ProxyAuthorization: "proxy-authorization", ProxyAuthenticate: "proxy-authenticate",
 	ProxyAuthenticationInfo: "proxy-authentication-info", Proxy: "proxy",
@@ -116,7 +122,7 @@ func (s idSet) has(id ID) bool { return s>>id&1 != 0 }
 
 // idMultiplier makes idHash free of collisions, found by trying random odd numbers. newIDTable panics if a new name breaks that: then
 // try again, or, if two names agree in all that is hashed, hash something else of them.
-const idMultiplier = 0x658205df
+const idMultiplier = 0xe1adb2bf
 
 // idHash gives a slot of idTable for a name of at least one byte. The first and last byte, the one at three quarters and the
 // length tell all known names apart. OR 0x20 folds letters and leaves digits and '-' alone.
