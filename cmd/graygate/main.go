@@ -14,15 +14,19 @@ const description = `An edge gateway that releases new versions to a few.
 Examples:
   graygate demo                                try it: backends and gateway in one process
   graygate check -c /etc/graygate/graygate.yaml        every mistake, with its line and how to mend it
+  graygate explain -c /etc/graygate/graygate.yaml -H 'X-User-Id: ivan' http://shop.example.com/cart    what would happen, and why
   graygate serve -c /etc/graygate/graygate.yaml        run
   graygate reload -c /etc/graygate/graygate.yaml       put the changed file into force, and say whether it was`
 
 type commands struct {
-	Serve   serveCommand   `cmd:"" help:"Run the gateway. SIGHUP reloads, SIGTERM drains (a second one stops), SIGUSR2 starts the new binary and hands the sockets over."`
-	Check   checkCommand   `cmd:"" help:"Check a config file; exit status 1 if it has mistakes, all of which are said."`
-	Reload  reloadCommand  `cmd:"" help:"Make the running gateway reload its config, and wait for the outcome; exit status 1 if it kept the old one."`
-	Demo    demoCommand    `cmd:"" help:"Run the gateway with a backend of its own at every endpoint of the config."`
-	Version versionCommand `cmd:"" help:"Print the version."`
+	Serve    serveCommand    `cmd:"" help:"Run the gateway. SIGHUP reloads, SIGTERM drains (a second one stops), SIGUSR2 starts the new binary and hands the sockets over."`
+	Check    checkCommand    `cmd:"" help:"Check a config file; exit status 1 if it has mistakes, all of which are said."`
+	Explain  explainCommand  `cmd:"" help:"Say where a request would go, and why."`
+	Slots    slotsCommand    `cmd:"" help:"Print whose the slots of a layer are, and propose free ones."`
+	Override overrideCommand `cmd:"" help:"Print a signed header that forces variants, for testers."`
+	Reload   reloadCommand   `cmd:"" help:"Make the running gateway reload its config, and wait for the outcome; exit status 1 if it kept the old one."`
+	Demo     demoCommand     `cmd:"" help:"Run the gateway with a backend of its own at every endpoint of the config."`
+	Version  versionCommand  `cmd:"" help:"Print the version."`
 }
 
 // configFlag is the flag that all commands share.
