@@ -5,6 +5,7 @@ CONFIG    ?= examples/quickstart.yaml
 PREFIX    ?= /usr/local
 DESTDIR   ?=
 FUZZTIME  ?= 30s
+PAIRS     ?= 1000000
 # auto: with -race where a C compiler is there, without it (and said so, twice) where none is. required: fail then.
 RACE      ?= auto
 # TESTFLAGS reaches `go test` as it is: make test TESTFLAGS='-run Bucket -count=1'
@@ -16,7 +17,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 HAS_CC   = [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null 2>&1
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt-check vet staticcheck tidy race-notice fuzz bench install uninstall check-scripts clean
+.PHONY: help run build test lint fmt-check vet staticcheck tidy race-notice fuzz bench bench-match install uninstall check-scripts clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -55,11 +56,14 @@ staticcheck: ## staticcheck, at the version that go.mod pins
 tidy: ## fails if `go mod tidy` would change go.mod or go.sum
 	@$(GO) mod tidy -diff || { echo 'go.mod is not tidy: run `go mod tidy`' >&2; exit 1; }
 
-fuzz: ## every fuzz target for FUZZTIME (30s), one after another
-	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' sh scripts/fuzz.sh
+fuzz: ## a million random decisions against each of three oracles, then every fuzz target for FUZZTIME (30s)
+	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' PAIRS='$(PAIRS)' sh scripts/fuzz.sh
 
 bench: ## graygate, nginx and HAProxy side by side; writes perf/results/proxy.json
 	@$(GO) run ./perf/bench proxy
+
+bench-match: ## conditions, rules and experiments beside expr's machine and cel-go; writes perf/results/match.json
+	@$(GO) run ./perf/bench match
 
 install: build ## binary, example config, systemd unit, user (PREFIX, DESTDIR)
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' sh scripts/install.sh

@@ -1,11 +1,17 @@
 #!/bin/sh
-# Runs every fuzz target of the module, one after another, each for FUZZTIME; stops at the first that fails.
+# Decides PAIRS random pairs of a rule set and a request by the rule index, and as often by each of what it has to agree
+# with: the rules in order, expr's VM, and an interpreter of their text. Then runs every fuzz target of the module, one
+# after another, each for FUZZTIME. Stops at the first that fails.
 # New inputs that fail are written by `go test` under testdata/fuzz of the package: commit them with the fix.
 set -eu
 cd "$(dirname "$0")/.."
 
 go=${GO:-go}
 fuzztime=${FUZZTIME:-30s}
+pairs=${PAIRS:-1000000}
+
+echo "fuzz: $pairs pairs for each of three oracles"
+$go test -count 1 -v -run '^(TestIndexEqualsOrder|TestFirstMatchEqualsExpr|TestFirstMatchEqualsInterpreter)$' ./match -pairs "$pairs"
 
 # `go test -list` prints the names of one package and then its "ok" line; this turns them into "package name" lines.
 listing=$($go test -list '^Fuzz' ./...)

@@ -8,7 +8,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
+	"graygate/perf/load"
 	"graygate/perf/measure"
 	"graygate/perf/rig"
 )
@@ -201,4 +203,21 @@ func TestReportIsWritten(t *testing.T) {
 			t.Errorf("no %s in\n%s", want, text)
 		}
 	}
+}
+
+// A request counts for every span that it was under way in, if only for a moment.
+func TestWaitsIn(t *testing.T) {
+	at := func(ms int) time.Time { return time.Unix(0, 0).Add(time.Duration(ms) * time.Millisecond) }
+	samples := []load.Sample{{Begun: at(0), Took: time.Millisecond / 2}, {Begun: at(1), Took: 10 * time.Millisecond}, {Begun: at(20), Took: 3 * time.Millisecond}}
+	row := func(want waits, spans ...span) {
+		t.Helper()
+		if got := waitsIn(samples, spans...); got != want {
+			t.Errorf("%v: got %+v, want %+v", spans, got, want)
+		}
+	}
+	row(waits{})
+	row(waits{}, span{at(12), at(19)})
+	row(waits{Requests: 1, P50: 10_000, P999: 10_000, Worst: 10_000, Over1ms: 1}, span{at(10), at(19)})
+	row(waits{Requests: 3, P50: 3000, P999: 10_000, Worst: 10_000, Over1ms: 2}, span{at(0), at(30)})
+	row(waits{Requests: 2, P50: 3000, P999: 3000, Worst: 3000, Over1ms: 1}, span{at(0), at(1)}, span{at(22), at(23)})
 }

@@ -43,15 +43,18 @@ func readMachine(cpus rig.CPUs, graygate string, tools []string) machine {
 	}
 	for _, tool := range tools {
 		if path, err := rig.Find(tool); err == nil {
-			// wrk knows only the short flag, and the others know it too.
-			m.Versions[tool] = rig.Version(path, "-v")
+			ask := "-v" // wrk knows only the short flag, and the others know it too
+			if tool == "go" {
+				ask = "version"
+			}
+			m.Versions[tool] = rig.Version(path, ask)
 		}
 	}
 	if graygate != "" {
 		m.Versions[rig.Graygate] = rig.Version(graygate, "version")
-		if out, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
-			m.Versions["commit"] = strings.TrimSpace(string(out))
-		}
+	}
+	if out, err := exec.Command("git", "describe", "--always", "--dirty").Output(); err == nil {
+		m.Versions["commit"] = strings.TrimSpace(string(out))
 	}
 	return m
 }

@@ -32,6 +32,9 @@ type options struct {
 	megs    int
 	reloads int
 	short   int
+	millis  int
+
+	rules, experiments int // of a large config
 
 	shown map[string]string // every flag that the benchmark heeds, as text, for the report
 }
@@ -54,6 +57,9 @@ var outOf = []struct {
 	{"mb", 1, 100_000},
 	{"reloads", 1, 100_000},
 	{"short", 0, 1000},
+	{"rules", 0, 20_000},      // what a config file has room for
+	{"experiments", 0, 4_000}, // as many keys as a mapping may have
+	{"millis", 1, 60_000},
 }
 
 func (o *options) commonFlags(fs *flag.FlagSet) {

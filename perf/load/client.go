@@ -38,9 +38,6 @@ type answer struct {
 
 // get asks for /. An error means that there was no whole answer, and that the connection is of no more use.
 func (c *client) get(tag string, last bool, within time.Duration) (answer, error) {
-	if err := c.conn.SetDeadline(time.Now().Add(within)); err != nil {
-		return answer{}, err
-	}
 	head := "GET / HTTP/1.1\r\nHost: " + c.host + "\r\n"
 	if tag != "" {
 		head += "X-Gray-Tag: " + tag + "\r\n"
@@ -48,7 +45,15 @@ func (c *client) get(tag string, last bool, within time.Duration) (answer, error
 	if last {
 		head += "Connection: close\r\n"
 	}
-	if _, err := io.WriteString(c.conn, head+"\r\n"); err != nil {
+	return c.do(head+"\r\n", within)
+}
+
+// do sends a request as it is written and reads its answer. An error means that there was no whole answer.
+func (c *client) do(request string, within time.Duration) (answer, error) {
+	if err := c.conn.SetDeadline(time.Now().Add(within)); err != nil {
+		return answer{}, err
+	}
+	if _, err := io.WriteString(c.conn, request); err != nil {
 		return answer{}, err
 	}
 	resp, err := http.ReadResponse(c.reader, nil)

@@ -55,12 +55,17 @@ func Build(ctx context.Context, root string) (string, error) {
 }
 
 // Status is what the benchmarks read of graygate's admin address: the totals of the Go runtime and of requests
-// since the process started.
+// since the process started, and how the last reload went.
 type Status struct {
 	Mallocs        uint64 `json:"mallocs"`
 	HeapAllocBytes uint64 `json:"heap_alloc_bytes"`
 	Requests       uint64 `json:"requests"`
 	GCCycles       uint64 `json:"gc_cycles"`
+	Reload         struct {
+		Count uint64    `json:"count"`
+		OK    bool      `json:"ok"`
+		At    time.Time `json:"at"` // when the last one was over
+	} `json:"reload"`
 }
 
 // Status reads GET /status of the admin address. An answer without one of the fields is an error.

@@ -28,6 +28,8 @@ type Setup struct {
 	// Forwarded makes nginx and HAProxy add what graygate always adds: the decision, a request id, and
 	// X-Forwarded-For, -Proto and -Host. Without it they pass requests on as they are, which costs them less.
 	Forwarded bool
+	// Large makes the config large, for graygate alone.
+	Large Large
 	// GraygatePath is the binary, for graygate alone.
 	GraygatePath string
 }
