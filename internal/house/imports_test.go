@@ -18,7 +18,7 @@ import (
 
 func TestImportsKeepTheOrder(t *testing.T) {
 	packages := listPackages(t)
-	for _, must := range []string{"cmd/graygate", "gateway", "gateway/http1", "config", "upstream", "match", "breaker"} {
+	for _, must := range []string{"cmd/graygate", "gateway", "gateway/http1", "config", "upstream", "sources", "match", "breaker"} {
 		if !slices.ContainsFunc(packages, func(p goPackage) bool { return p.path == must }) {
 			t.Errorf("go list gives no package %s: the rules were not tried on it", must)
 		}
@@ -40,6 +40,12 @@ func TestImportRulesFire(t *testing.T) {
 		"upstream imports graygate/gateway: upstream stands below gateway; calls go down only, what comes up comes back as values")
 	row("sibling", goPackage{path: "match", imports: []string{"graygate/breaker"}},
 		"match imports graygate/breaker: match and breaker are siblings: what both need belongs below them, what joins them above")
+	row("look-ups know what they fill", goPackage{path: "sources/audience", imports: []string{"graygate/match", "github.com/redis/go-redis/v9"}})
+	row("look-ups are opened from above", goPackage{path: "sources", imports: []string{"graygate/sources/geo", "graygate/config"}},
+		"sources imports graygate/config: sources stands below config; calls go down only, what comes up comes back as values")
+	row("match fills nothing", goPackage{path: "match", imports: []string{"graygate/sources", "github.com/bits-and-blooms/bloom/v3"}},
+		"match imports graygate/sources: match stands below sources; calls go down only, what comes up comes back as values",
+		"match imports github.com/bits-and-blooms/bloom/v3: how members are kept is known to sources alone; elsewhere they come as a match.Audience")
 	row("codec", goPackage{path: "gateway/http1", imports: []string{"graygate/match"}},
 		"gateway/http1 imports graygate/match: the codec imports nothing of ours, so that it is tested and fuzzed by itself")
 	row("codec from below", goPackage{path: "upstream", imports: []string{"graygate/gateway/http1"}},

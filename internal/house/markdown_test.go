@@ -113,7 +113,9 @@ func TestBlocksSayWhatTheyAre(t *testing.T) {
 func TestConfigsInDocumentsAreRight(t *testing.T) {
 	base := read(t, root, "examples/quickstart.yaml")
 	count := 0
-	for doc, found := range documents(t) {
+	all := documents(t)
+	t.Chdir(filepath.Join(root, "config/testdata/files")) // what they name is there
+	for doc, found := range all {
 		for i, b := range found {
 			_, file := b.notes["file"]
 			_, wrong := b.notes["wrong"]
@@ -126,7 +128,7 @@ func TestConfigsInDocumentsAreRight(t *testing.T) {
 				}
 			default:
 				count++
-				if _, err := config.Parse(fmt.Sprintf("%s:%d", doc, b.line), []byte(overlay(base, b.text))); err != nil {
+				if _, err := config.Parse(fmt.Sprintf("%s:%d", path.Base(doc), b.line), []byte(overlay(base, b.text))); err != nil {
 					t.Errorf("the config in line %d of %s:\n%s\nis refused:\n%v", b.line, doc, b.text, err)
 				}
 			}
@@ -158,7 +160,7 @@ func TestExamplesAreRight(t *testing.T) {
 	for _, f := range withSuffix(readTree(t), ".yaml") {
 		if strings.HasPrefix(f.path, "examples/") {
 			files++
-			if _, err := config.Parse(f.path, []byte(f.text)); err != nil {
+			if _, err := config.Parse(filepath.Join(root, f.path), []byte(f.text)); err != nil {
 				t.Errorf("%v", err)
 			}
 		}
