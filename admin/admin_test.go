@@ -28,9 +28,8 @@ func TestReadyWhenAudiencesAreLoaded(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	get := func(path string) *testkit.Response {
-		return testkit.Do(t, socket.Addr().String(), testkit.Get(path, "Connection: close"))
-	}
+	client := testkit.Dial(t, socket.Addr().String()) // one connection: each has a goroutine that the server keeps for a while
+	get := func(path string) *testkit.Response { return client.Do(testkit.Get(path)) }
 	get("/healthz") // from here on the server has the goroutines that it keeps
 	b := testkit.Serve(t, testkit.OK("fine"))
 	config := func(audiences string) string { return testkit.Config(testkit.Pool(b), nil, "audiences:\n"+audiences) }
