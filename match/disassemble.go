@@ -99,7 +99,7 @@ func (d disassembler) test(in *instr) string {
 	case opHas, opTrue, opFalse:
 		return fmt.Sprintf("%s %s", op, reg)
 	case opTextEq, opTextNe, opPrefix, opNotPrefix, opSuffix, opNotSuffix, opContains, opNotContains, opListHas, opListHasNot:
-		return fmt.Sprintf("%s %s %q", op, reg, in.text)
+		return fmt.Sprintf("%s %s %q", op, reg, p.texts[in.arg])
 	case opTextIn, opTextNotIn:
 		return fmt.Sprintf("%s %s %q", op, reg, p.lists[in.arg].list)
 	case opMatches, opNotMatches:

@@ -152,7 +152,7 @@ func (g *generator) test(c *cond, want bool, yes, no target) {
 	p := &g.prog
 	switch c.op {
 	case opTextEq, opTextNe, opPrefix, opSuffix, opContains, opListHas:
-		in.text, in.num = c.texts[0], textKey(c.texts[0])
+		in.arg, in.num, in.size = add(&p.texts, c.texts[0]), textKey(c.texts[0]), uint32(len(c.texts[0]))
 	case opTextIn:
 		in.arg = add(&p.lists, newTextList(c.texts))
 	case opNumEq, opNumNe, opNumLt, opNumGe, opNumGt, opNumLe:

@@ -24,6 +24,7 @@ type program struct {
 	attributes int // registers below this are attributes
 	formulas   []formula
 
+	texts    []string
 	lists    []textList
 	versions []version
 	ranges   [][]version // sorted lists for `in` with versions
@@ -46,15 +47,16 @@ func matched(rule int) target { return target(-2 - rule) }
 // rule gives the index of the rule that an end stands for, -1 for none.
 func (t target) rule() int { return int(-2 - t) }
 
-// instr is one test. arg is a place in the table of constants that its opcode names, or a second register; text and num
-// are the constants of the commonest tests, kept here to save a look-up.
+// instr is one test: two of them fill a cache line. arg is a place in the table of constants that its opcode names, or a
+// second register; num and size are the constants of the commonest tests, kept here to save a look-up: a number, or what
+// tells most texts and versions apart.
 type instr struct {
 	op      opcode
 	reg     uint32
 	arg     uint32
 	yes, no target
-	text    string
-	num     uint64
+	size    uint32 // opTextEq, opTextNe: bytes of the text
+	num     uint64 // the number; the key of the text or version
 }
 
 // formula says how a register comes about. x and y are registers, arg depends on op.
@@ -74,35 +76,14 @@ type formula struct {
 // opcode is the question of an instruction. All need their registers present; with one missing the answer is no.
 type opcode uint8
 
-// From opFirstPair on, opcodes come in pairs of opposites at an even and an odd place, see [opcode.negated].
+// From opTextEq on, opcodes come in pairs of opposites at an even and an odd place, see [opcode.negated], but for opShare and
+// opSequence. The first are those that [Attributes.run] has written out.
 const (
 	opJump opcode = iota // yes, always
 	opHas
 
-	opTextEq // the text equal to text, or different
+	opTextEq // the text equal to texts[arg], or different
 	opTextNe
-	opTextIn // in lists[arg], or not
-	opTextNotIn
-	opPrefix // begins with text, or not
-	opNotPrefix
-	opSuffix
-	opNotSuffix
-	opContains
-	opNotContains
-	opTextEqReg // the same with the text of register arg
-	opTextNeReg
-	opPrefixReg
-	opNotPrefixReg
-	opSuffixReg
-	opNotSuffixReg
-	opContainsReg
-	opNotContainsReg
-	opMatches // patterns[arg]
-	opNotMatches
-	opListHas // the list has text, or not
-	opListHasNot
-	opListHasReg // the list has the text of register arg, or not
-	opListHasNotReg
 
 	opNumEq // the number against num
 	opNumNe
@@ -110,14 +91,6 @@ const (
 	opNumGe
 	opNumGt
 	opNumLe
-	opNumIn // in numbers[arg], or not
-	opNumNotIn
-	opNumEqReg // the number against that of register arg
-	opNumNeReg
-	opNumLtReg
-	opNumGeReg
-	opNumGtReg
-	opNumLeReg
 
 	opVerEq // as a version against versions[arg]
 	opVerNe
@@ -125,48 +98,70 @@ const (
 	opVerGe
 	opVerGt
 	opVerLe
+
+	opTrue
+	opFalse
+
+	opTextIn // in lists[arg], or not
+	opTextNotIn
+	opPrefix // begins with texts[arg], or not
+	opNotPrefix
+	opSuffix
+	opNotSuffix
+	opContains
+	opNotContains
+	opMatches // patterns[arg]
+	opNotMatches
+	opListHas // the list has texts[arg], or not
+	opListHasNot
+	opNumIn // in numbers[arg], or not
+	opNumNotIn
 	opVerIn // equal to one of ranges[arg], or to none
 	opVerNotIn
-	opVerEqReg // as a version against register arg
+	opIPIn // in networks[arg], or not
+	opIPNotIn
+
+	opShare    // the bucket is below that of shares[arg]
+	opSequence // this request is one of the share sequence[arg]; needs no register
+
+	opTextEqReg // from here on against register arg: the texts
+	opTextNeReg
+	opPrefixReg
+	opNotPrefixReg
+	opSuffixReg
+	opNotSuffixReg
+	opContainsReg
+	opNotContainsReg
+	opListHasReg // the list has the text
+	opListHasNotReg
+	opNumEqReg // the numbers
+	opNumNeReg
+	opNumLtReg
+	opNumGeReg
+	opNumGtReg
+	opNumLeReg
+	opVerEqReg // as versions
 	opVerNeReg
 	opVerLtReg
 	opVerGeReg
 	opVerGtReg
 	opVerLeReg
-
-	opIPIn // in networks[arg], or not
-	opIPNotIn
 	opIPEqReg
 	opIPNeReg
-
-	opTrue
-	opFalse
-
-	opShare    // the bucket is below that of shares[arg]
-	opSequence // this request is one of the share sequence[arg]; needs no register
 )
 
 // negated gives the opcode that is true where op is false; both need the same registers present.
 func (op opcode) negated() opcode {
-	if op < opTextEq || op > opFalse {
+	if op < opTextEq || op == opShare || op == opSequence {
 		panic(fmt.Sprintf("BUG: opcode %d has no opposite", op))
 	}
 	return op ^ 1
 }
 
-// twoRegisters tells whether arg is a second register.
-func (op opcode) twoRegisters() bool {
-	switch {
-	case opTextEqReg <= op && op <= opNotContainsReg, opListHasReg <= op && op <= opListHasNotReg, opNumEqReg <= op && op <= opNumLeReg,
-		opVerEqReg <= op && op <= opVerLeReg, opIPEqReg <= op && op <= opIPNeReg:
-		return true
-	}
-	return false
-}
-
 // textList is the right side of `in`: short ones are compared in turn, long ones looked up.
 type textList struct {
 	list []string
+	keys []uint64            // of a short list
 	set  map[string]struct{} // nil for a short list
 }
 
@@ -177,17 +172,22 @@ func newTextList(list []string) textList {
 		for _, s := range list {
 			t.set[s] = struct{}{}
 		}
+		return t
+	}
+	for _, s := range list {
+		t.keys = append(t.keys, textKey(s))
 	}
 	return t
 }
 
-func (t *textList) contains(b []byte) bool {
+// contains tells whether the text of a slot is in the list.
+func (t *textList) contains(v *slot) bool {
 	if t.set != nil {
-		_, ok := t.set[string(b)]
+		_, ok := t.set[string(v.text)]
 		return ok
 	}
-	for _, s := range t.list {
-		if string(b) == s {
+	for i, key := range t.keys {
+		if v.num == key && v.equalText(t.list[i], key) {
 			return true
 		}
 	}

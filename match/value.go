@@ -63,9 +63,20 @@ func textKey[T string | []byte](text T) (key uint64) {
 	return key
 }
 
+// keyBytes is how many bytes of a text are in its key.
+const keyBytes = 8
+
 // equalText tells whether the slot holds a text whose key is known: most differ in it, and up to eight bytes are all in it.
 func (v *slot) equalText(text string, key uint64) bool {
-	return v.num == key && len(v.text) == len(text) && (len(text) <= 8 || string(v.text) == text)
+	return v.num == key && len(v.text) == len(text) && (len(text) <= keyBytes || string(v.text) == text)
+}
+
+// hasPrefix tells whether the slot's text begins with a text whose key is known.
+func (v *slot) hasPrefix(text string, key uint64) bool {
+	if n := len(text); n <= keyBytes {
+		return len(v.text) >= n && (v.num^key)>>(64-8*n) == 0 // a shift by all 64 bits gives 0
+	}
+	return v.num == key && len(v.text) >= len(text) && string(v.text[:len(text)]) == text
 }
 
 func (v *slot) setVersion(ver *version) {

@@ -2,6 +2,7 @@ package match
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -31,113 +32,176 @@ func (rs *RuleSet) Decide(a *Attributes, st *State) int {
 	return a.run(p, st, p.entries[0]).rule()
 }
 
-// run follows the code from an instruction to an end.
+// run follows the code from an instruction to an end. The commonest tests are written out in one flat loop: a call per test
+// would cost more than most tests do. What is rare is behind two calls, so that all that the loop
+// needs stays in registers and is saved only on the way there.
 func (a *Attributes) run(p *program, st *State, at target) target {
 	code, slots, gen := p.code, a.slots, a.gen // none of them changes during a run
-	// One flat loop over all opcodes: a call per test would cost more than most tests do.
 	for at >= 0 {
 		in := &code[at]
-		at = in.no
-		if in.op == opSequence {
-			if st.next(in.arg, p.sequence[in.arg]) {
-				at = in.yes
-			}
-			continue
-		}
 		v := &slots[in.reg]
-		if v.stamp <= gen && (v.stamp == gen || !a.fetch(p, st, in.reg)) {
-			continue // with its register missing no test says yes
-		}
-		switch in.op { // the commonest tests; written out, they leave no answer behind that has to be asked again
-		case opTextEq:
-			if v.equalText(in.text, in.num) {
+		if v.stamp > gen {
+			switch in.op { // the first opcodes, so that it is a table of jumps
+			case opHas:
 				at = in.yes
-			}
-		case opTextNe:
-			if !v.equalText(in.text, in.num) {
-				at = in.yes
-			}
-		case opNumEq:
-			if v.num == in.num {
-				at = in.yes
-			}
-		case opNumNe:
-			if v.num != in.num {
-				at = in.yes
-			}
-		case opNumLt:
-			if v.num < in.num {
-				at = in.yes
-			}
-		case opNumGe:
-			if v.num >= in.num {
-				at = in.yes
-			}
-		case opNumGt:
-			if v.num > in.num {
-				at = in.yes
-			}
-		case opNumLe:
-			if v.num <= in.num {
-				at = in.yes
-			}
-		case opVerLt, opVerLe:
-			if v.num < in.num || v.num == in.num && ordered(in.op-opVerEq, v.compareVersion(&p.versions[in.arg])) {
-				at = in.yes
-			}
-		case opVerGt, opVerGe:
-			if v.num > in.num || v.num == in.num && ordered(in.op-opVerEq, v.compareVersion(&p.versions[in.arg])) {
-				at = in.yes
-			}
-		case opHas:
-			at = in.yes
-		case opTrue:
-			if v.num != 0 {
-				at = in.yes
-			}
-		case opFalse:
-			if v.num == 0 {
-				at = in.yes
-			}
-		default:
-			if in.op.twoRegisters() {
-				w := &slots[in.arg]
-				if (w.stamp > gen || w.stamp < gen && a.fetch(p, st, in.arg)) && compareSlots(in.op, v, w) {
+				continue
+			case opTextEq:
+				if v.num != in.num || len(v.text) != int(in.size) {
+					at = in.no
+					continue
+				}
+				if in.size <= keyBytes {
+					at = in.yes
+					continue
+				}
+			case opTextNe:
+				if v.num != in.num || len(v.text) != int(in.size) {
+					at = in.yes
+					continue
+				}
+				if in.size <= keyBytes {
+					at = in.no
+					continue
+				}
+			case opNumEq:
+				at = in.no
+				if v.num == in.num {
 					at = in.yes
 				}
-			} else if p.test(in, v, st) {
-				at = in.yes
+				continue
+			case opNumNe:
+				at = in.no
+				if v.num != in.num {
+					at = in.yes
+				}
+				continue
+			case opNumLt:
+				at = in.no
+				if v.num < in.num {
+					at = in.yes
+				}
+				continue
+			case opNumGe:
+				at = in.no
+				if v.num >= in.num {
+					at = in.yes
+				}
+				continue
+			case opNumGt:
+				at = in.no
+				if v.num > in.num {
+					at = in.yes
+				}
+				continue
+			case opNumLe:
+				at = in.no
+				if v.num <= in.num {
+					at = in.yes
+				}
+				continue
+			case opVerLt, opVerLe: // of versions with one key the order is still open
+				if v.num < in.num {
+					at = in.yes
+					continue
+				}
+				if v.num > in.num {
+					at = in.no
+					continue
+				}
+			case opVerGe, opVerGt:
+				if v.num > in.num {
+					at = in.yes
+					continue
+				}
+				if v.num < in.num {
+					at = in.no
+					continue
+				}
+			case opTrue:
+				at = in.no
+				if v.num != 0 {
+					at = in.yes
+				}
+				continue
+			case opFalse:
+				at = in.no
+				if v.num == 0 {
+					at = in.yes
+				}
+				continue
 			}
+		} else if in.op != opSequence {
+			if v.stamp < gen {
+				at = a.fill(p, st, at)
+				continue // the same instruction, now that its register is known
+			}
+			at = in.no // with its register missing no test says yes
+			continue
 		}
+		at = a.ask(p, st, in)
 	}
 	return at
 }
 
-// test answers the less common tests about one register.
+// fill fetches the register of an instruction and gives the instruction back, so that the caller need not keep it; not
+// inlined for the same reason.
+//
+//go:noinline
+func (a *Attributes) fill(p *program, st *State, at target) target {
+	a.fetch(p, st, p.code[at].reg)
+	return at
+}
+
+// ask follows an instruction whose first register is present, or which needs none.
+func (a *Attributes) ask(p *program, st *State, in *instr) target {
+	yes := false
+	switch {
+	case in.op >= opTextEqReg:
+		yes = a.known(p, st, in.arg) && compareSlots(in.op, &a.slots[in.reg], &a.slots[in.arg])
+	case in.op == opSequence:
+		yes = st.next(in.arg, p.sequence[in.arg])
+	default:
+		yes = p.test(in, &a.slots[in.reg], st)
+	}
+	if yes {
+		return in.yes
+	}
+	return in.no
+}
+
+// test answers a test about one register, which is present.
 func (p *program) test(in *instr, v *slot, st *State) bool {
-	text := in.text
 	switch in.op {
-	case opTextIn, opTextNotIn:
-		return p.lists[in.arg].contains(v.text) == (in.op == opTextIn)
+	case opHas:
+		return true
+	case opTextEq, opTextNe:
+		return v.equalText(p.texts[in.arg], in.num) == (in.op == opTextEq)
 	case opPrefix, opNotPrefix:
-		return (len(v.text) >= len(text) && string(v.text[:len(text)]) == text) == (in.op == opPrefix)
+		return v.hasPrefix(p.texts[in.arg], in.num) == (in.op == opPrefix)
+	case opTextIn, opTextNotIn:
+		return p.lists[in.arg].contains(v) == (in.op == opTextIn)
 	case opSuffix, opNotSuffix:
+		text := p.texts[in.arg]
 		return (len(v.text) >= len(text) && string(v.text[len(v.text)-len(text):]) == text) == (in.op == opSuffix)
 	case opContains, opNotContains:
-		return contains(v.text, text) == (in.op == opContains)
+		return contains(v.text, p.texts[in.arg]) == (in.op == opContains)
 	case opMatches, opNotMatches:
 		return len(v.text) <= MaxSearchBytes && p.patterns[in.arg].Match(v.text) == (in.op == opMatches)
 	case opListHas, opListHasNot:
-		return inList(v.text, text) == (in.op == opListHas)
+		return inList(v.text, p.texts[in.arg]) == (in.op == opListHas)
+	case opNumEq, opNumNe, opNumLt, opNumGe, opNumGt, opNumLe:
+		return ordered(in.op-opNumEq, cmp.Compare(v.num, in.num))
 	case opNumIn, opNumNotIn:
 		_, found := slices.BinarySearch(p.numbers[in.arg], v.num)
 		return found == (in.op == opNumIn)
-	case opVerEq, opVerNe:
-		return (v.num == in.num && v.compareVersion(&p.versions[in.arg]) == 0) == (in.op == opVerEq)
+	case opVerEq, opVerNe, opVerLt, opVerGe, opVerGt, opVerLe:
+		return ordered(in.op-opVerEq, v.compareVersion(&p.versions[in.arg]))
 	case opVerIn, opVerNotIn:
 		return containsVersion(p.ranges[in.arg], v) == (in.op == opVerIn)
 	case opIPIn, opIPNotIn:
 		return p.networks[in.arg].contains(v) == (in.op == opIPIn)
+	case opTrue, opFalse:
+		return (v.num != 0) == (in.op == opTrue)
 	case opShare:
 		sh := &p.shares[in.arg]
 		b, ok := st.bucket(sh.prefix, v.text)
@@ -166,13 +230,7 @@ func compareSlots(op opcode, v, w *slot) bool {
 	case opVerEqReg, opVerNeReg, opVerLtReg, opVerGeReg, opVerGtReg, opVerLeReg:
 		return ordered(op-opVerEqReg, v.compareSlots(w))
 	}
-	c := 0
-	if v.num < w.num {
-		c = -1
-	} else if v.num > w.num {
-		c = 1
-	}
-	return ordered(op-opNumEqReg, c)
+	return ordered(op-opNumEqReg, cmp.Compare(v.num, w.num))
 }
 
 // ordered tells whether the result of a comparison meets an operator, given as its distance from the first of its kind:
