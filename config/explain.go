@@ -289,9 +289,11 @@ func (x *explainer) upstream(d *Decision, out *ExplainedUpstream) {
 	if len(texts) > 0 {
 		send(experimentField, strings.Join(texts, ", "))
 	}
-	for _, a := range d.Assignments {
+	for i, a := range d.Assignments {
 		for _, h := range d.Tree.Branches[a.Experiment].Plan.Variants[a.Variant].Headers {
-			send(h.Name, h.Value)
+			if !d.setBefore(i, plainName(h.Name)) {
+				send(h.Name, h.Value)
+			}
 		}
 	}
 	for _, h := range x.request.Headers {
