@@ -112,7 +112,9 @@ func (c *checker) experiment(x *FileExperiment) {
 		c.fail(x.Owner.At, problem{What: "owner is not one line of text", Fix: fmt.Sprintf("write a name or an address, at most %d bytes", MaxOwner)})
 	}
 	c.ranges(x.Slots)
-	c.when(x.When)
+	if !c.when(x.When) && x.When.Set {
+		c.unread[x.When.At] = true
+	}
 	first := map[string]Pos{}
 	for _, r := range x.Routes.Value {
 		if c.refer(r, c.routeNames) {
