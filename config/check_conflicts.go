@@ -55,13 +55,18 @@ func effects(x *inForce) []effect {
 
 // mayMeet reports whether one request may be assigned to both.
 func (c *checker) mayMeet(s *scope, a, b *inForce) bool {
-	if sameLayer(a, b) || excludes(a, b) || !windowsMeet(a, b) || !c.routesMeet(s, a, b) {
+	if c.unclear(a) || c.unclear(b) || sameLayer(a, b) || excludes(a, b) || !windowsMeet(a, b) || !c.routesMeet(s, a, b) {
 		return false
 	}
 	if c.analyzer != nil && c.analyzer.Spent() > maxAnalysis {
 		return false
 	}
 	return !c.disjoint(a, b)
+}
+
+// unclear reports whether a mistake, which has been told, hides what may keep an experiment apart from others.
+func (c *checker) unclear(x *inForce) bool {
+	return c.unread[x.When.At] || x.Bad || x.When.Bad || x.Excludes.Bad || x.Routes.Bad || x.Start.Bad || x.End.Bad || x.Layer.Bad
 }
 
 func (c *checker) conflict(before, e effect) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"graygate/match"
 )
@@ -59,6 +60,7 @@ func (c *checker) tenantOf(f Field[string]) {
 			c.tenancy = true
 			c.fail(a.Type.At, problem{What: "the attribute tenant is not a string", Why: fmt.Sprintf("line %d compares it with the name of a tenant", f.At.Line), Fix: "delete type"})
 		}
+		c.lowered(a, f, "tenant "+quoted(f.Value))
 		return
 	}
 	if c.f.Attributes.Bad {
@@ -70,6 +72,13 @@ func (c *checker) tenantOf(f Field[string]) {
 		Why:  "the attribute of that name says which tenant a request is of",
 		Fix:  "add attributes: {tenant: {from: [header X-Tenant]}}",
 	})
+}
+
+// lowered refuses what is compared with an attribute that is always in lower case, and is not so itself.
+func (c *checker) lowered(a FileAttribute, f Field[string], what string) {
+	if low := strings.ToLower(f.Value); a.Lower.Value && low != f.Value && !c.told(f.At) {
+		c.fail(f.At, problem{What: what + " is never met", Why: fmt.Sprintf("%s is always in lower case (line %d)", a.Name.Value, a.Lower.At.Line), Fix: "write " + low})
+	}
 }
 
 func (c *checker) holdouts() {
@@ -112,7 +121,9 @@ func (c *checker) experiment(x *FileExperiment) {
 		c.fail(x.Owner.At, problem{What: "owner is not one line of text", Fix: fmt.Sprintf("write a name or an address, at most %d bytes", MaxOwner)})
 	}
 	c.ranges(x.Slots)
-	c.when(x.When)
+	if !c.when(x.When) && x.When.Set {
+		c.unread[x.When.At] = true
+	}
 	first := map[string]Pos{}
 	for _, r := range x.Routes.Value {
 		if c.refer(r, c.routeNames) {
@@ -180,9 +191,28 @@ func (c *checker) complete(x *inForce) {
 	if !x.Variants.written() || x.Variants.Set && len(x.Variants.Value) == 0 {
 		lacks("variants", "", "add variants: {A: 50, B: 50}")
 	}
+	c.forced(x)
 	for _, e := range x.ExcludeExposed.Value {
 		if !e.By.written() && !e.Layer.written() && !x.Layer.written() {
 			c.fail(e.At, problem{What: "exclude_exposed without by", Fix: "add by: ATTRIBUTE, the unit of that time"})
+		}
+	}
+}
+
+// forced refuses units that are forced and that no request can have.
+func (c *checker) forced(x *inForce) {
+	i, defined := c.layerNames.at[x.Layer.Value]
+	if !defined || !x.Layer.Set {
+		return
+	}
+	for _, a := range c.f.Attributes.Value {
+		if a.Name.Value != c.f.Layers.Value[i].By.Value {
+			continue
+		}
+		for _, v := range x.Variants.Value {
+			for _, unit := range v.Force.Value {
+				c.lowered(a, unit, "unit "+quoted(unit.Value))
+			}
 		}
 	}
 }

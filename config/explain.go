@@ -16,6 +16,7 @@ type ExplainRequest struct {
 	Headers     []Header   // in order, without Host
 	IP          netip.Addr // of the client; the zero Addr is none
 	Time        time.Time
+	Bytecode    bool // explain the programs too, see ExplainedBytecode
 }
 
 // Explanation is what becomes of a request, and why. Its JSON names are stable; names may be added.
@@ -30,6 +31,7 @@ type Explanation struct {
 	Layers      []ExplainedLayer      `json:"layers"`
 	Assignments []ExplainedAssignment `json:"assignments"` // in the order of evaluation
 	Upstream    ExplainedUpstream     `json:"upstream"`
+	Bytecode    *ExplainedBytecode    `json:"bytecode,omitempty"`
 	Notes       []string              `json:"notes"` // what the explanation does not know, in sentences
 }
 
@@ -95,6 +97,13 @@ type ExplainedAssignment struct {
 	To         string `json:"to"`     // the pool that the variant names, "" if none
 }
 
+// ExplainedBytecode is what the conditions were compiled to: those of the route's rules, and those of the experiments of the
+// request's tenant. Rules and experiments are numbered from 0, in the order of the config. The form of the text may change.
+type ExplainedBytecode struct {
+	Rules       string `json:"rules"`
+	Experiments string `json:"experiments"` // "": there are none
+}
+
 // ExplainedUpstream is what the upstream gets to know of the decision.
 type ExplainedUpstream struct {
 	Headers []ExplainedHeader `json:"headers"` // beside those of every request
@@ -148,6 +157,12 @@ func (s *Snapshot) Explain(r ExplainRequest) Explanation {
 		}
 	}
 	x.upstream(&d, &out.Upstream)
+	if r.Bytecode {
+		out.Bytecode = &ExplainedBytecode{Rules: d.Route.Rules.Disassemble()}
+		if d.Tree != nil {
+			out.Bytecode.Experiments = d.Tree.Set.Disassemble()
+		}
+	}
 	return out
 }
 
@@ -289,9 +304,11 @@ func (x *explainer) upstream(d *Decision, out *ExplainedUpstream) {
 	if len(texts) > 0 {
 		send(experimentField, strings.Join(texts, ", "))
 	}
-	for _, a := range d.Assignments {
+	for i, a := range d.Assignments {
 		for _, h := range d.Tree.Branches[a.Experiment].Plan.Variants[a.Variant].Headers {
-			send(h.Name, h.Value)
+			if !d.setBefore(i, plainName(h.Name)) {
+				send(h.Name, h.Value)
+			}
 		}
 	}
 	for _, h := range x.request.Headers {

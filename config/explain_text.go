@@ -22,6 +22,10 @@ func (e *Explanation) Text(color bool) string {
 		t.rules(e)
 		t.layers(e)
 	}
+	if b := e.Bytecode; b != nil {
+		t.listing("bytecode of the rules", b.Rules)
+		t.listing("bytecode of the experiments", b.Experiments)
+	}
 	for _, note := range e.Notes {
 		t.line("\nnote: " + note)
 	}
@@ -86,6 +90,17 @@ func (t *page) table(rows []row) {
 		for _, m := range r.more {
 			t.line(strings.Repeat(" ", indent) + m)
 		}
+	}
+}
+
+// listing writes a text of many lines, if there is one, as it is.
+func (t *page) listing(title, text string) {
+	if text == "" {
+		return
+	}
+	t.title(title)
+	for line := range strings.Lines(text) {
+		t.line("  " + strings.TrimSuffix(line, "\n"))
 	}
 }
 

@@ -14,7 +14,8 @@ type Tree struct {
 	Set      *match.ExperimentSet
 	Branches []*Branch // by the index of an experiment in Set
 
-	index int // in Snapshot.Trees
+	index     int  // in Snapshot.Trees
+	contested bool // two experiments set fields of one name
 }
 
 // Branch is an experiment in a tree. Trees share those that are the same.
@@ -28,6 +29,46 @@ type Effect struct {
 	Text   string         // EXPERIMENT=VARIANT: an element of X-Experiment, and the cause of a choice of pool
 	Fields string         // field lines for the upstream, each with its CRLF
 	Pool   *upstream.Pool // nil: the variant names none
+
+	lines []fieldLine // those of Fields, in order
+}
+
+// fieldLine is one field that a variant sets.
+type fieldLine struct {
+	plain string // its name as servers compare it, see plainName
+	text  string // the line with its CRLF
+}
+
+// AppendFields appends the field lines that a request's assignments set, in their order. Of two with one name the first
+// goes: such experiments never meet (check sees to it) but where somebody is forced into both, and two lines of a
+// name that clients may not set would leave it to the upstream which one is believed.
+func (d *Decision) AppendFields(b []byte) []byte {
+	for i, x := range d.Assignments {
+		e := d.Tree.Effect(x)
+		if i == 0 || !d.Tree.contested {
+			b = append(b, e.Fields...)
+			continue
+		}
+		for j := range e.lines {
+			if !d.setBefore(i, e.lines[j].plain) {
+				b = append(b, e.lines[j].text...)
+			}
+		}
+	}
+	return b
+}
+
+// setBefore reports whether one of the first n assignments sets a field of that name.
+func (d *Decision) setBefore(n int, plain string) bool {
+	for _, x := range d.Assignments[:n] {
+		lines := d.Tree.Effect(x).lines
+		for i := range lines {
+			if lines[i].plain == plain {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // Effect gives what an assignment of the tree does.
@@ -59,9 +100,26 @@ func (s *Snapshot) plantTrees(c *compiled) {
 			}
 			t.Branches = append(t.Branches, branches[key])
 		}
+		t.contested = t.contest()
 		s.Trees = append(s.Trees, t)
 		s.trees[t.Tenant] = t
 	}
+}
+
+// contest reports whether two experiments set fields of one name.
+func (t *Tree) contest() bool {
+	first := map[string]*Branch{}
+	for _, b := range t.Branches {
+		for i := range b.Effects {
+			for _, line := range b.Effects[i].lines {
+				if other := first[line.plain]; other != nil && other != b {
+					return true
+				}
+				first[line.plain] = b
+			}
+		}
+	}
+	return false
 }
 
 // branch compiles what an experiment does, and notes the names of the fields that it sets.
@@ -70,7 +128,9 @@ func (s *Snapshot) branch(x *Experiment) *Branch {
 	for _, v := range x.Variants {
 		e := Effect{Text: x.Name + "=" + v.Name, Pool: s.Pools[v.To]}
 		for _, h := range v.Headers {
-			e.Fields += h.Name + ": " + h.Value + "\r\n"
+			line := fieldLine{plainName(h.Name), h.Name + ": " + h.Value + "\r\n"}
+			e.Fields += line.text
+			e.lines = append(e.lines, line)
 			s.Owned.add(h.Name)
 		}
 		b.Effects = append(b.Effects, e)

@@ -133,6 +133,32 @@ func TestExperiments(t *testing.T) {
 	testkit.Until(t, "what went to other pools to be counted", func() bool { return p.Counters().Gray == 7 })
 }
 
+// Experiments that set one field never meet but where somebody is forced into both: the upstream gets it once, from the
+// first.
+func TestForcedIntoTwoOfOneField(t *testing.T) {
+	b := newLab(t)
+	p := testkit.Gateway(t, b.config("", `
+  color: {layer: one, slots: [0-9999], state: active, when: "os == 'ios'", variants: {red: {weight: 1, force: [tester], headers: {X-Color: red, X-Red: 1r}}}}
+  shade: {layer: two, slots: [0-9999], state: active, when: "os == 'mac'", variants: {dark: {weight: 1, headers: {x_color: dark, X-Dark: 1d}}}}
+  hue: {layer: three, slots: [0-9999], state: active, when: "os == 'web'", variants: {deep: {weight: 1, force: [tester], headers: {X-COLOR: deep, X-Dark: 2d, X-Deep: 1p}}}}
+`))
+	c := testkit.Dial(t, p.Addr)
+	row := func(user, os string, want answered) {
+		t.Helper()
+		got := answered{}.of(t, c.Do(testkit.Get("/", "X-User-Id: "+user, "X-OS: "+os)), "X-Color", "X_color", "X-Red", "X-Dark", "X-Deep")
+		if got != want {
+			t.Errorf("%s on %s:\n got %+v\nwant %+v", user, os, got, want)
+		}
+	}
+	for range 2 {
+		row("u1", "ios", answered{"stable", "color=red", "", "red;;1r;;;"})
+		row("u1", "mac", answered{"stable", "shade=dark", "", ";dark;;1d;;"})
+		row("u1", "web", answered{"stable", "hue=deep", "", "deep;;;2d;1p;"})
+		row("tester", "mac", answered{"stable", "color=red, shade=dark, hue=deep", "", "red;;1r;1d;1p;"})
+		row("tester", "web", answered{"stable", "color=red, hue=deep", "", "red;;1r;2d;1p;"})
+	}
+}
+
 // A pool that a variant names and that cannot serve: the request goes to stable, as it was assigned.
 func TestExperimentFallsBack(t *testing.T) {
 	b := newLab(t)

@@ -17,12 +17,13 @@ func TestExplanationsComeTrue(t *testing.T) {
 	b := newLab(t)
 	p := testkit.Gateway(t, b.config("", `
   search: {layer: one, slots: [0-4999], state: active, when: "os == 'ios'", variants: {A: 1, B: {weight: 1, to: gray, headers: {X-Search: v2}}}}
-  color: {layer: two, slots: [0-9999], state: active, excludes: [search], variants: {red: 1, green: {weight: 1, headers: {X-Color: green}}}}
+  color: {layer: two, slots: [0-9999], state: active, excludes: [search], variants: {red: 1, green: {weight: 1, force: [tester], headers: {X-Color: green}}}}
   font: {layer: three, slots: [0-9999], state: active, routes: [all], when: "os != 'ios'", variants: {serif: {weight: 1, to: blue}, sans: 1}}
+  tint: {layer: four, slots: [0-9999], state: active, excludes: [color], variants: {pale: {weight: 1, force: [tester], headers: {X-Color: pale, X-Tint: t}}}}
   acme/font: {variants: {mono: {weight: 1, to: gray}}}
 `))
 	c := testkit.Dial(t, p.Addr)
-	told := []string{"X-Gray-Tag", "X-Gray-Rule", "X-Experiment", "X-Search", "X-Color", "X-Experiment-Override"}
+	told := []string{"X-Gray-Tag", "X-Gray-Rule", "X-Experiment", "X-Search", "X-Color", "X-Tint", "X-Experiment-Override"}
 	check := func(path string, fields ...string) {
 		t.Helper()
 		r := config.ExplainRequest{Method: "GET", Host: p.Addr, Path: path, IP: netip.MustParseAddr("127.0.0.1"), Time: time.Now()}
@@ -54,5 +55,6 @@ func TestExplanationsComeTrue(t *testing.T) {
 		check("/", user, "X-Tenant: acme", "X-OS: ios")
 	}
 	check("/", "X-User-Id: user-1", "X-OS: staff", "X-Gray-Tag: gray")
+	check("/", "X-User-Id: tester")
 	check("/")
 }

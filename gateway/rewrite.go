@@ -56,9 +56,7 @@ func (ex *exchange) appendRequestHead(r *http1.Request, o *origin, decision *con
 		b = append(b, "X-Experiment: "...)
 		b = appendAssignments(b, decision)
 		b = append(b, "\r\n"...)
-		for _, assignment := range decision.Assignments {
-			b = append(b, decision.Tree.Effect(assignment).Fields...)
-		}
+		b = decision.AppendFields(b)
 	}
 	owned := &ex.snap.Owned
 	var requestID, traceparent, proto, host []byte

@@ -292,6 +292,11 @@ func chooseIf(c *cond, want outcomes, next *choice) *choice {
 	return &choice{[]*goal{{cond: c.test, want: notFalse}, {cond: c.right, want: want}}, next}
 }
 
+// isByZero tells whether a value is a division by a literal 0, which has no result.
+func (v *value) isByZero() bool {
+	return (v.op == valDiv || v.op == valMod) && v.y.op == valLiteral && (v.typ == Int && intOf(v.y.num) == 0 || v.typ == Float && floatOf(v.y.num) == 0)
+}
+
 // claim puts a test on the trail. Not ok: it contradicts what is there. needs are conditions that have to be true as well,
 // branches are to be chosen from instead.
 func (s *search) claim(c *cond, want outcomes) (needs []*cond, branches []*goal, ok bool) {
@@ -303,6 +308,9 @@ func (s *search) claim(c *cond, want outcomes) (needs []*cond, branches []*goal,
 	}
 	if c.op == opHas && want == canTrue || c.op != opHas && want&canUnknown == 0 { // there is a value, hence what it is made of
 		if v := c.x.origin(); v.op != valAttr && v.op != valLiteral && v.op != valSelect && v.op != valCond {
+			if v.isByZero() {
+				return nil, nil, false
+			}
 			needs = append(needs, present(v.x))
 			if v.y != nil {
 				needs = append(needs, present(v.y))

@@ -56,6 +56,14 @@ func TestUnsatisfiable(t *testing.T) {
 	check("os == country and os != country", true)
 	check("os == country and country != os", true)
 	check("os == country and not has(country)", true)
+	// divisions by zero have no result
+	check("age / 0 > 1", true)
+	check("age % 0 == 1 or -(age / 0.0) < year", true)
+	check("score / -0.0 > 1", true)
+	check("not (1 < age / 0)", true)
+	check("age / 0 > 1 or os == 'ios'", false)
+	check("age / 2 > 1", false)
+	check("age / (age - 18) > 0", false)
 	// versions
 	check("version < '17' and version >= '17'", true)
 	check("version <= '17' and version >= '17.0'", false)

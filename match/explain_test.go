@@ -226,3 +226,38 @@ func TestOutcomeAsText(t *testing.T) {
 		t.Errorf("maybe is %v (%v)", o, err)
 	}
 }
+
+// TestExplainIsBounded has conditions in one another, each nearly as long as the whole, and many next to one another: the text
+// of all parts that are explained has a bound, and the outcome is right whatever is left out.
+func TestExplainIsBounded(t *testing.T) {
+	s := wideSchema(t)
+	var a Attributes
+	facts{"beta": "true", "os": "x7999"}.load(&a, s)
+	var parts, text func(x *Expression) int
+	sum := func(of func(x *Expression) int, x *Expression) (n int) {
+		for i := range x.Parts {
+			n += of(&x.Parts[i])
+		}
+		return n
+	}
+	parts = func(x *Expression) int { return 1 + sum(parts, x) }
+	text = func(x *Expression) int { return len(x.Text) + sum(text, x) }
+	check := func(when string, want Outcome, most int) {
+		t.Helper()
+		x, errs := ExplainCondition(s, when, &a)
+		if errs != nil {
+			t.Fatal(errs)
+		}
+		if n, bytes := parts(&x), text(&x); x.Outcome != want || n > most || n > maxExplainedParts+1 || bytes > maxExplainedParts*explainedBytes+2*len(when) {
+			t.Errorf("%.30s…: %v, %d parts with %d bytes; want %v, %d parts at most", when, x.Outcome, n, bytes, want, most)
+		}
+		if want == True != (x.Failed() == nil) {
+			t.Errorf("%.30s…: %v, and %d parts failed", when, want, len(x.Failed()))
+		}
+	}
+	check(strings.Repeat("not ", 1000)+"beta", True, 32)
+	check(strings.Repeat("not ", 1001)+"beta", False, 32)
+	check(strings.Repeat("!", 2000)+"(beta and os == 'x')", False, 65)
+	check("os == 'x0'"+strings.Repeat(" or os == 'x1'", 700), False, maxExplainedParts)
+	check(strings.Repeat("has(tag) or ", 700)+"os == 'x7999'", True, maxExplainedParts)
+}

@@ -23,7 +23,7 @@ type Seen struct {
 }
 
 // ExplainCondition says how a condition comes out for a request, and every condition in it. Of conditions with more than
-// maxExplainedParts parts the last ones are left out. The mistakes are those of [CompileRules].
+// maxExplainedParts parts the last ones are left out; a long part counts as several. The mistakes are those of [CompileRules].
 func ExplainCondition(s *Schema, when string, a *Attributes) (Expression, []RuleError) {
 	if _, errs := parseCondition(s, when); errs != nil {
 		return Expression{}, errs
@@ -90,9 +90,9 @@ type explainer struct {
 
 // condition explains a tree that is a condition.
 func (e *explainer) condition(tree ast.Node) Expression {
-	e.left--
 	c := e.checker().condition(tree)
 	out := Expression{Text: e.source.of(tree), Outcome: c.outcome(e.schema, e.attributes)}
+	e.left -= 1 + len(out.Text)/explainedBytes
 	var parts []ast.Node
 	out.Operator, parts = e.parts(tree)
 	if out.Operator == "" {

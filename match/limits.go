@@ -123,6 +123,10 @@ const (
 	// maxExplainedParts bounds the parts of one condition that are explained: each is compiled, and nobody reads more.
 	maxExplainedParts = 500
 
+	// explainedBytes is the text of a part that counts as one more: explaining a part takes time in proportion to the square
+	// of its text, and of conditions in one another, `not not not ...` say, every part is nearly as long as the whole.
+	explainedBytes = 256
+
 	// maxConditionErrors bounds the mistakes told of one condition: nobody mends more at a time.
 	maxConditionErrors = 20
 

@@ -9,6 +9,7 @@ import (
 	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/parser"
+	"github.com/expr-lang/expr/parser/lexer"
 )
 
 // parse reads a condition with the parser of expr.
@@ -48,6 +49,14 @@ func syntaxError(text string, err error) *RuleError {
 		token = strings.TrimSpace(string(runes[e.From:e.To]))
 	}
 	switch {
+	case strings.HasPrefix(e.Message, "invalid ") && strings.Contains(e.Message, " literal: strconv."):
+		number, found := numberBefore(text, e.From)
+		if out.What, out.Fix = "a number cannot be read", "write it like 18, 2.5 or 1e6"; found {
+			out.Column, out.What = number.From+1, fmt.Sprintf("`%s` is no number", number.Value)
+		}
+		if found && strings.HasSuffix(e.Message, "out of range") {
+			out.What, out.Fix = fmt.Sprintf("the number `%s` is too large", number.Value), "use a whole number of 64 bits, or a decimal one below 1.8e308"
+		}
 	case strings.HasPrefix(e.Message, "unexpected token EOF"):
 		out.What, out.Column = "the condition ends too early", len(runes)+1
 		out.Fix = "complete it, or close what is open"
@@ -69,6 +78,18 @@ func syntaxError(text string, err error) *RuleError {
 		}
 	}
 	return out
+}
+
+// numberBefore gives the last number that begins before a place: of one that it cannot read, the parser tells where the next
+// token is. Not found: the text has other mistakes.
+func numberBefore(text string, place int) (number lexer.Token, found bool) {
+	tokens, _ := lexer.Lex(file.NewSource(text))
+	for _, t := range tokens {
+		if t.Kind == lexer.Number && t.From < place {
+			number, found = t, true
+		}
+	}
+	return number, found
 }
 
 // tokenFix knows what people mean who write conditions in other languages: before is the text up to the token that the

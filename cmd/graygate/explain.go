@@ -26,6 +26,7 @@ type explainCommand struct {
 	At      time.Time     `placeholder:"TIME" help:"When the request comes, as in 2026-12-24T18:00:00Z; now unless said."`
 	Wait    time.Duration `default:"5s" help:"How long to wait for each audience that is in Redis."`
 	JSON    bool          `name:"json" help:"Print JSON."`
+	Code    bool          `name:"bytecode" help:"Print as well what the conditions were compiled to."`
 }
 
 // Help is what `graygate explain --help` says below the usage.
@@ -67,7 +68,7 @@ func (c explainCommand) Run() error {
 
 // request makes the request of the flags.
 func (c explainCommand) request(now time.Time) (config.ExplainRequest, error) {
-	r := config.ExplainRequest{Method: c.Method, IP: c.IP, Time: c.At}
+	r := config.ExplainRequest{Method: c.Method, IP: c.IP, Time: c.At, Bytecode: c.Code}
 	if r.Time.IsZero() {
 		r.Time = now
 	}

@@ -111,6 +111,32 @@ layers
 	}
 }
 
+func TestExplainBytecode(t *testing.T) {
+	path := lab(t)
+	status, out, errs := run("explain", "-c", path, "--bytecode", "--json", "http://shop.example.com/")
+	var e config.Explanation
+	if err := json.Unmarshal([]byte(out), &e); status != 0 || err != nil || e.Bytecode == nil {
+		t.Fatalf("status %d, %v, bytecode %v\n%s%s", status, err, e.Bytecode, out, errs)
+	}
+	check := func(what, text, want string) {
+		t.Helper()
+		if !strings.Contains(text, want) {
+			t.Errorf("the bytecode of %s has no %q:\n%s", what, want, text)
+		}
+	}
+	check("rules", e.Bytecode.Rules, "rule 3 begins at ")
+	check("rules", e.Bytecode.Rules, `text == method "POST"`)
+	check("experiments", e.Bytecode.Experiments, "at most 0 steps")
+	_, out, _ = run("explain", "-c", path, "--bytecode", "http://shop.example.com/")
+	check("text", out, "\nbytecode of the rules\n  rule 0 begins at ")
+	check("text", out, "\nbytecode of the experiments\n  ")
+	for _, args := range [][]string{{"http://shop.example.com/"}, {"--bytecode", "/"}} { // not asked for; no route
+		if _, out, _ = run(append([]string{"explain", "-c", path, "--json"}, args...)...); strings.Contains(out, "bytecode") {
+			t.Errorf("explain %q: bytecode was told\n%s", args, out)
+		}
+	}
+}
+
 func TestExplainRefusals(t *testing.T) {
 	path := lab(t)
 	bad := filepath.Join(t.TempDir(), "bad.yaml")

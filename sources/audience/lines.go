@@ -2,6 +2,7 @@ package audience
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -22,8 +23,11 @@ var errLongLine = fmt.Errorf("more than %d bytes, and units have at most %d; tak
 // lineBuffer is how much of a file is read at once.
 const lineBuffer = 1 << 16
 
+// byteOrderMark is what some editors and spreadsheets put before a text, where nobody sees it.
+var byteOrderMark = []byte("\ufeff")
+
 // ReadLines calls add with every line of a text. A line ends by "\n" or "\r\n", the last one may end by the end of the
-// text; all other bytes, spaces too, belong to it. Empty lines are left out. What add is given it must not keep. Its
+// text; all other bytes, spaces too, belong to it, but for a byte order mark before the first. Empty lines are left out. What add is given it must not keep. Its
 // error ends the reading, and comes back as a [*LineError]; errors of r come back as they are.
 func ReadLines(r io.Reader, add func(line []byte) error) error {
 	lines := bufio.NewReaderSize(r, lineBuffer)
@@ -39,6 +43,9 @@ func ReadLines(r io.Reader, add func(line []byte) error) error {
 			return &LineError{n, errLongLine}
 		case !errors.Is(err, io.EOF):
 			return err
+		}
+		if n == 1 {
+			line = bytes.TrimPrefix(line, byteOrderMark)
 		}
 		if len(line) > 0 {
 			if err := add(line); err != nil {

@@ -32,6 +32,10 @@ func TestReadLines(t *testing.T) {
 	row(" a \n\tb\n", " a ", "\tb")
 	row("a\rb\r\r\nc\r", "a\rb\r", "c\r")
 	row("\x00\n\xff\xfe", "\x00", "\xff\xfe")
+	row("\ufeffa\n\ufeffb\n", "a", "\ufeffb")
+	row("\ufeff\r\na", "a")
+	row("\ufeff")
+	row("\xef\xbb", "\xef\xbb")
 	row("# no comment\na,b\n", "# no comment", "a,b")
 }
 
@@ -62,6 +66,9 @@ func FuzzReadLines(f *testing.F) {
 		for i, line := range lines {
 			if cut, ended := bytes.CutSuffix(line, []byte("\n")); ended {
 				line, _ = bytes.CutSuffix(cut, []byte("\r"))
+			}
+			if i == 0 {
+				line = bytes.TrimPrefix(line, byteOrderMark)
 			}
 			if len(line) > MaxMemberBytes {
 				fault = i + 1
