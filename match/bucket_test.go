@@ -85,6 +85,25 @@ func TestPlainXXH64KnownVectors(t *testing.T) {
 	check("Call me Ishmael. Some years ago--never mind how long precisely-", 0x02a2e85470d6fd96)
 }
 
+func TestSlotKnownVectors(t *testing.T) {
+	check := func(salt, unit string, want int) {
+		t.Helper()
+		prefix := newPrefix(layerRole, salt, "")
+		got, plain := slotOf((&input{}).hashOf(&prefix, []byte(unit))), plainPlace("layer", salt, "", unit, 10_000)
+		if got != want || plain != want {
+			t.Errorf("slot of %q in %q: %d, plainly %d, want %d", unit, salt, got, plain, want)
+		}
+	}
+	// As those of buckets, for ever.
+	check("search", "u-1", 140)
+	check("search", "u-19", 6812)
+	check("l", "u-1", 3140)
+	check("checkout", "user-42", 2127)
+	check("größe", "日本", 9962)
+	check("a", "6f1c2d0e-8a4b-4d0e-9a43-0c5b1f3f7d21", 2179)
+	check(strings.Repeat("s", MaxSaltBytes), strings.Repeat("u", MaxUnitBytes), 5009)
+}
+
 func TestBucketKnownVectors(t *testing.T) {
 	check := func(salt, unit string, want uint32) {
 		t.Helper()

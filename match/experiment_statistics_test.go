@@ -109,8 +109,8 @@ func compareSets(sets [][]uint64, n int) (mean, worst float64) {
 	return mean / float64(len(sets)*(len(sets)-1)/2), worst
 }
 
-// TestExperimentsArePairwiseIndependent draws 100,000 units into the variants of 1,000 experiments and compares every pair.
-// The negative control, FNV-1a modulo 1000 as often used, must fail.
+// TestExperimentsArePairwiseIndependent draws 100,000 units into the variants of 1,000 experiments, and finds their slots in
+// 1,000 layers, and compares every pair. The negative control, FNV-1a modulo 1000 as often used, must fail.
 func TestExperimentsArePairwiseIndependent(t *testing.T) {
 	const experiments, n = 1000, 100_000
 	passes := func(mean, worst float64) bool { return 0.99 <= mean && mean <= 1.01 && worst < 6.5 }
@@ -145,6 +145,20 @@ func TestExperimentsArePairwiseIndependent(t *testing.T) {
 	t.Logf("mean z² = %.4f, worst |z| = %.2f", mean, worst)
 	if !passes(mean, worst) {
 		t.Errorf("mean z² = %.4f, worst |z| = %.2f, want 0.99 to 1.01 and less than 6.5", mean, worst)
+	}
+	fill(func(e int) func(u int) bool { // half of the slots of as many layers
+		prefix := newPrefix(layerRole, "", fmt.Sprint("e", e))
+		in := &input{}
+		in.setPrefix(&prefix)
+		return func(u int) bool {
+			in.setUnit(names[u])
+			return slotOf(in.hash()) < Slots/2
+		}
+	})
+	mean, worst = compareSets(sets, n)
+	t.Logf("layers: mean z² = %.4f, worst |z| = %.2f", mean, worst)
+	if !passes(mean, worst) {
+		t.Errorf("layers: mean z² = %.4f, worst |z| = %.2f, want 0.99 to 1.01 and less than 6.5", mean, worst)
 	}
 	const offset, prime = 14695981039346656037, 1099511628211
 	fnv := func(h uint64, text []byte) uint64 {
