@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/netip"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -72,18 +71,11 @@ func (c explainCommand) request(now time.Time) (config.ExplainRequest, error) {
 	if r.Time.IsZero() {
 		r.Time = now
 	}
-	text := c.URL
-	if !strings.HasPrefix(text, "/") && !strings.Contains(text, "://") {
-		text = "http://" + text // as curl has it
-	}
-	u, err := url.Parse(text)
+	t, err := parseTarget(c.URL)
 	if err != nil {
-		return r, fmt.Errorf("%q is no URL; write http://HOST/PATH, or /PATH", c.URL)
+		return r, err
 	}
-	r.Host, r.Path, r.Query = u.Host, u.EscapedPath(), u.RawQuery
-	if r.Path == "" {
-		r.Path = "/"
-	}
+	r.Host, r.Path, r.Query = t.host, t.path, t.query
 	for _, h := range c.Headers {
 		name, value, ok := strings.Cut(h, ":")
 		if name = strings.TrimSpace(name); !ok || name == "" || strings.ContainsAny(h, "\r\n\x00") {
