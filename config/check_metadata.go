@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -107,7 +108,7 @@ func (c *checker) metadata(f Field[FileMetadata]) {
 	if s == nil {
 		return
 	}
-	err := s.Validate(f.Value.Values)
+	err := s.Validate(f.Value.shownTo(s))
 	wrong := (*jsonschema.ValidationError)(nil)
 	if !errors.As(err, &wrong) {
 		return
@@ -118,6 +119,39 @@ func (c *checker) metadata(f Field[FileMetadata]) {
 			Fix:  fmt.Sprintf("see the schema of type %s", f.Value.Type.Value),
 		})
 	}
+}
+
+// shownTo gives what a schema is asked about: the values, and the type with them if the schema speaks of it. One that does not
+// is of the values alone, and need not allow for a key that is ours.
+func (m FileMetadata) shownTo(s *jsonschema.Schema) map[string]any {
+	if !speaksOfType(s, map[*jsonschema.Schema]bool{}) {
+		return m.Values
+	}
+	all := maps.Clone(m.Values)
+	all["type"] = m.Type.Value
+	return all
+}
+
+// speaksOfType reports whether a schema, or a part of it that holds for the same value, names the key type.
+func speaksOfType(s *jsonschema.Schema, seen map[*jsonschema.Schema]bool) bool {
+	if s == nil || seen[s] {
+		return false
+	}
+	seen[s] = true
+	if _, named := s.Properties["type"]; named || slices.Contains(s.Required, "type") {
+		return true
+	}
+	parts := slices.Concat(s.AllOf, s.AnyOf, s.OneOf, []*jsonschema.Schema{s.Ref, s.RecursiveRef, s.Not, s.If, s.Then, s.Else})
+	if s.DynamicRef != nil {
+		parts = append(parts, s.DynamicRef.Ref)
+	}
+	parts = slices.AppendSeq(parts, maps.Values(s.DependentSchemas))
+	for _, d := range s.Dependencies {
+		if part, ok := d.(*jsonschema.Schema); ok {
+			parts = append(parts, part)
+		}
+	}
+	return slices.ContainsFunc(parts, func(part *jsonschema.Schema) bool { return speaksOfType(part, seen) })
 }
 
 // leaf is one thing that a schema finds wrong.
