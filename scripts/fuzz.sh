@@ -26,8 +26,8 @@ at=0
 while read -r package name; do
     at=$((at + 1))
     echo "fuzz: $at of $count: $name of $package, $fuzztime"
-    # A short minimisation: otherwise a target may spend its whole time on making one new input smaller.
-    $go test -run '^$' -fuzzminimizetime 20x -fuzz "^$name\$" -fuzztime "$fuzztime" "$package" </dev/null
+    # Hardly any minimisation: several targets spend most of their time on making new inputs smaller, and try 6 to 40 times as many without.
+    $go test -run '^$' -fuzzminimizetime 1x -fuzz "^$name\$" -fuzztime "$fuzztime" "$package" </dev/null
 done <<LIST
 $targets
 LIST
