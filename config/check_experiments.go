@@ -83,6 +83,7 @@ func (c *checker) lowered(a FileAttribute, f Field[string], what string) {
 
 func (c *checker) holdouts() {
 	c.holdoutNames = newNames("holdout", "holdouts", c.f.Holdouts.Bad)
+	salted := map[string]string{} // names by salt
 	for _, h := range c.f.Holdouts.Value {
 		if c.name(h.Name, "holdout") && h.Name.Value == "off" {
 			c.fail(h.Name.At, problem{What: "a holdout called off", Why: "holdout: off says that there is none", Fix: "choose another name"})
@@ -96,6 +97,32 @@ func (c *checker) holdouts() {
 		}
 		c.unit(h.By, "a holdout")
 		c.salt(h.Salt, "holdout")
+		salt := h.Salt.or(h.Name.Value)
+		if other, again := salted[salt]; again && other != h.Name.Value && !h.Salt.Bad {
+			c.fail(firstPlace(h.Salt.at(), h.Name.At), problem{
+				What: fmt.Sprintf("holdouts %s and %s have the same salt", quoted(other), quoted(h.Name.Value)),
+				Why:  "the larger holds out all the units of the smaller", Fix: "give one of them another salt",
+			})
+			continue
+		}
+		salted[salt] = h.Name.Value
+	}
+}
+
+// ownHoldout refuses a holdout of an experiment's own that holds out the units of another.
+func (c *checker) ownHoldout(x *inForce) {
+	if x.Holdout.Value.PPM == 0 || x.State.Value == Archived || x.Salt.Bad || c.told(x.Holdout.At) {
+		return
+	}
+	for _, h := range c.f.Holdouts.Value {
+		if !h.Salt.Bad && h.Salt.or(h.Name.Value) == x.Salt.or(x.Name) {
+			c.fail(x.Holdout.At, problem{
+				What: fmt.Sprintf("experiment %s and holdout %s have the same salt", quoted(x.Name), quoted(h.Name.Value)),
+				Why:  "a holdout of the experiment's own goes by its salt, and of two the larger holds out all the units of the smaller",
+				Fix:  "give the holdout another salt, or write holdout: " + h.Name.Value,
+			})
+			return
+		}
 	}
 }
 
@@ -192,6 +219,7 @@ func (c *checker) complete(x *inForce) {
 		lacks("variants", "", "add variants: {A: 50, B: 50}")
 	}
 	c.forced(x)
+	c.ownHoldout(x)
 	for _, e := range x.ExcludeExposed.Value {
 		if !e.By.written() && !e.Layer.written() && !x.Layer.written() {
 			c.fail(e.At, problem{What: "exclude_exposed without by", Fix: "add by: ATTRIBUTE, the unit of that time"})
