@@ -39,9 +39,13 @@ func (c *checker) experiments() {
 		c.related(s)
 		c.together(s)
 		for _, x := range s.list {
-			if x.State.Value != Archived && s.mine(x, x) {
+			if x.State.Value == Archived {
+				continue
+			}
+			if s.mine(x, x) {
 				c.never(s, x)
 			}
+			c.unmet(s, x)
 		}
 		c.conflicts(s)
 	}

@@ -24,18 +24,40 @@ func (c *checker) never(s *scope, x *inForce) {
 	if c.allExposed(x) {
 		refuse(x.ExcludeExposed.At, "exclude_exposed names all of its own slots", "name the slots of the earlier experiment, and its salt if the layer had another")
 	}
+}
+
+// unmet refuses an experiment that depends on what no request can be assigned to together with it. A shared one is asked about for
+// every tenant that has some of these of its own.
+func (c *checker) unmet(s *scope, x *inForce) {
+	refuse := func(f Field[string], why, fix string) {
+		p := problem{What: "experiment " + quoted(x.Name) + " can never match", Why: why, Fix: fix}
+		if x.tenant != s.tenant {
+			p.What += " for tenant " + s.tenant
+			p.Fix = "mend one of the two, or write " + s.tenant + "/" + x.Name + ": {state: archived}"
+			if c.told(f.At) {
+				return
+			}
+		}
+		c.fail(f.At, p)
+	}
 	for i, f := range x.DependsOn.Value {
 		j, defined := s.at[f.Value]
 		if !defined || s.list[j] == x {
 			continue
 		}
-		if why := c.apart(s, x, s.list[j]); why != "" {
-			refuse(f.At, fmt.Sprintf("it depends on %s, and %s", quoted(f.Value), why), "mend one of the two, or delete the dependency")
-			continue
+		if s.mine(x, s.list[j]) {
+			if why := c.apart(s, x, s.list[j]); why != "" {
+				refuse(f, fmt.Sprintf("it depends on %s, and %s", quoted(f.Value), why), "mend one of the two, or delete the dependency")
+				continue
+			}
 		}
 		for _, g := range x.DependsOn.Value[:i] {
-			if k, defined := s.at[g.Value]; defined && s.list[k] != x && k != j && sameLayer(s.list[j], s.list[k]) {
-				refuse(f.At, fmt.Sprintf("it depends on %s too, which is in the same layer: a unit gets one of them at most", quoted(g.Value)), "delete one of the dependencies")
+			k, defined := s.at[g.Value]
+			if !defined || s.list[k] == x || k == j || !s.mine(x, s.list[j]) && !s.mine(x, s.list[k]) {
+				continue
+			}
+			if sameLayer(s.list[j], s.list[k]) {
+				refuse(f, fmt.Sprintf("it depends on %s too, which is in the same layer: a unit gets one of them at most", quoted(g.Value)), "delete one of the dependencies")
 				break
 			}
 		}
