@@ -22,13 +22,16 @@ type checker struct {
 
 	pools, routeNames, layerNames, holdoutNames, typeNames *names
 
-	schemas map[string]*jsonschema.Schema // by the name of the metadata type, of those that are right
-	tenancy bool                          // a tenant without the attribute has been told
-	unread  map[Pos]bool                  // conditions of experiments that have mistakes, by their place
+	schemas  map[string]*jsonschema.Schema // by the name of the metadata type, of those that are right
+	tenancy  bool                          // a tenant without the attribute has been told
+	asked    map[Pos]bool                  // conditions of experiments that have been looked at by themselves, by their place: tenants inherit them
+	compiled map[uint64]*match.Experiments // by treeMark: the last that were compiled without a mistake
+	inForce  []inForce                     // what fill goes by; nil where they are too many
+	unread   map[Pos]bool                  // conditions of experiments that have mistakes, by their place
 }
 
 func check(s *source, f *File) *checker {
-	c := &checker{source: s, f: f, pools: newNames("upstream", "upstreams", f.Upstreams.Bad), unread: map[Pos]bool{}}
+	c := &checker{source: s, f: f, pools: newNames("upstream", "upstreams", f.Upstreams.Bad), unread: map[Pos]bool{}, compiled: map[uint64]*match.Experiments{}, asked: map[Pos]bool{}}
 	c.require(f.Listeners.written(), len(f.Listeners.Value) > 0 || f.Listeners.Bad, f.Listeners.At, "listeners", "add listeners: [{address: :8080}]")
 	c.require(f.Upstreams.written(), len(f.Upstreams.Value) > 0 || f.Upstreams.Bad, f.Upstreams.At, "upstreams", "add upstreams: {stable: {endpoints: [127.0.0.1:9101]}}")
 	c.require(f.Routes.written(), len(f.Routes.Value) > 0 || f.Routes.Bad, f.Routes.At, "routes", "add routes: [{name: main, stable: stable}]")

@@ -31,11 +31,19 @@ func (c *checker) experiments() {
 		once(c.source, first, [2]string{x.Tenant, x.Name}, x.Key.At, "experiment "+quoted(x.Name))
 		c.experiment(x)
 	}
-	all := experimentsInForce(c.f)
-	for i := range all {
-		c.complete(&all[i])
+	if countInForce(c.f) > MaxTreeExperiments {
+		c.fail(c.f.Experiments.At, problem{
+			What: fmt.Sprintf("more than %d experiments, those of all tenants together", MaxTreeExperiments),
+			Why:  "a shared one counts for each tenant that has experiments of its own besides",
+			Fix:  "give fewer tenants experiments of their own",
+		})
+		return
 	}
-	for _, s := range c.scopes(all) {
+	c.inForce = experimentsInForce(c.f)
+	for i := range c.inForce {
+		c.complete(&c.inForce[i])
+	}
+	for _, s := range scopes(c.inForce) {
 		c.related(s)
 		c.together(s)
 		for _, x := range s.list {
@@ -262,37 +270,33 @@ func (s *scope) mine(a, b *inForce) bool {
 }
 
 // scopes sorts the experiments by whose requests meet them.
-func (c *checker) scopes(all []inForce) []*scope {
-	byTenant := map[string]*scope{"": {}}
-	order := []*scope{byTenant[""]}
-	for i := range all {
-		if t := all[i].tenant; byTenant[t] == nil {
-			byTenant[t] = &scope{tenant: t}
-			order = append(order, byTenant[t])
-		}
-	}
+func scopes(all []inForce) []*scope {
+	order, byTenant := []*scope{{at: map[string]int{}}}, map[string]int{"": 0}
 	own := map[[2]string]bool{}
 	for i := range all {
-		own[[2]string{all[i].tenant, all[i].Name}] = true
-	}
-	total := 0
-	for _, s := range order {
-		s.at = map[string]int{}
-		for i := range all {
-			x := &all[i]
-			if x.tenant == s.tenant || x.tenant == "" && !own[[2]string{s.tenant, x.Name}] {
-				s.at[x.Name] = len(s.list)
-				s.list = append(s.list, x)
-			}
+		x := &all[i]
+		if _, known := byTenant[x.tenant]; !known {
+			byTenant[x.tenant] = len(order)
+			order = append(order, &scope{tenant: x.tenant, at: map[string]int{}})
 		}
-		if total += len(s.list); total > MaxTreeExperiments {
-			c.fail(c.f.Experiments.At, problem{
-				What: fmt.Sprintf("more than %d experiments, those of all tenants together", MaxTreeExperiments),
-				Why:  "a shared one counts for each tenant that has experiments of its own besides",
-				Fix:  "give fewer tenants experiments of their own",
-			})
-			return nil
+		own[[2]string{x.tenant, x.Name}] = true
+	}
+	for i := range all {
+		x := &all[i]
+		if x.tenant != "" {
+			order[byTenant[x.tenant]].add(x)
+			continue
+		}
+		for _, s := range order {
+			if s.tenant == "" || !own[[2]string{s.tenant, x.Name}] {
+				s.add(x)
+			}
 		}
 	}
 	return order
+}
+
+func (s *scope) add(x *inForce) {
+	s.at[x.Name] = len(s.list)
+	s.list = append(s.list, x)
 }

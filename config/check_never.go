@@ -12,8 +12,11 @@ func (c *checker) never(s *scope, x *inForce) {
 	refuse := func(at Pos, why, fix string) {
 		c.fail(at, problem{What: "experiment " + quoted(x.Name) + " can never match", Why: why, Fix: fix})
 	}
-	if x.When.Set && c.analyzer != nil && c.analyzer.Spent() <= maxAnalysis && c.analyzer.Unsatisfiable(trimWhen(x.When.Value)) {
-		refuse(x.When.At, "no request can make the condition true", "mend the condition")
+	if x.When.Set && c.analyzer != nil && !c.asked[x.When.At] && c.analyzer.Spent() <= maxAnalysis {
+		c.asked[x.When.At] = true
+		if c.analyzer.Unsatisfiable(trimWhen(x.When.Value)) {
+			refuse(x.When.At, "no request can make the condition true", "mend the condition")
+		}
 	}
 	if x.Routes.Set && len(x.Routes.Value) > 0 && len(c.reachable(s, x)) == 0 && s.tenant != "" {
 		refuse(x.Routes.At, "requests of tenant "+s.tenant+" come to none of these routes", "name routes of the tenant, or of every tenant")

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"reflect"
 	"strings"
 
 	"graygate/match"
@@ -44,7 +45,14 @@ func (c *checker) together(s *scope) {
 		}
 		x.Experiments = append(x.Experiments, m)
 	}
+	mark := treeMark(x)
+	if right := c.compiled[mark]; right != nil && reflect.DeepEqual(right, x) {
+		return
+	}
 	_, errs := match.CompileExperiments(c.schema, x)
+	if len(errs) == 0 {
+		c.compiled[mark] = x
+	}
 	for _, e := range errs {
 		at := c.placeOfError(t, e)
 		if c.told(at) {

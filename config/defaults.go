@@ -28,7 +28,7 @@ func Defaults() Plan {
 }
 
 // fill makes a Plan of a File that check found no fault with.
-func (s *source) fill(f *File) *Plan {
+func (s *source) fill(f *File, experiments []inForce) *Plan {
 	p := Defaults()
 	p.Loops = f.Loops.or(p.Loops)
 	p.DrainTimeout = f.DrainTimeout.or(p.DrainTimeout)
@@ -68,7 +68,7 @@ func (s *source) fill(f *File) *Plan {
 	for _, x := range f.Routes.Value {
 		p.Routes = append(p.Routes, fillRoute(x))
 	}
-	s.fillExperiments(&p, f)
+	s.fillExperiments(&p, f, experiments)
 	return &p
 }
 

@@ -67,9 +67,9 @@ var reasonCodes = map[match.Reason]string{
 // layers explains the layers of the request's tree.
 func (x *explainer) layers(d *Decision, forced []match.Assignment) []ExplainedLayer {
 	t, a := d.Tree, x.decider.Attributes()
-	list := make([]Experiment, len(t.Branches))
+	list := make([]*Experiment, len(t.Branches))
 	for i, b := range t.Branches {
-		list[i] = *b.Plan
+		list[i] = b.Plan
 	}
 	compiled := x.snap.Plan.experiments(list)
 	out := []ExplainedLayer{}

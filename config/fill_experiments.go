@@ -8,7 +8,7 @@ import (
 )
 
 // fillExperiments adds what experiments need to a plan.
-func (s *source) fillExperiments(p *Plan, f *File) {
+func (s *source) fillExperiments(p *Plan, f *File, inForce []inForce) {
 	g := f.Geo.Value
 	for _, x := range g.Files.Value {
 		p.Geo.Files = append(p.Geo.Files, s.absolute(x.Value))
@@ -30,7 +30,8 @@ func (s *source) fillExperiments(p *Plan, f *File) {
 		p.MetadataTypes = append(p.MetadataTypes, MetadataType{Name: x.Name.Value, Schema: x.Schema.Value, File: s.pathOf(x.File)})
 	}
 	shared := map[string]Experiment{}
-	for _, x := range experimentsInForce(f) {
+	for i := range inForce {
+		x := &inForce[i]
 		e := fillExperiment(x, layers)
 		if x.tenant == "" {
 			shared[e.Name] = e
@@ -77,7 +78,7 @@ func (s *source) fillAudience(x FileAudience) Audience {
 	return a
 }
 
-func fillExperiment(x inForce, layers map[string]Layer) Experiment {
+func fillExperiment(x *inForce, layers map[string]Layer) Experiment {
 	e := Experiment{
 		Tenant: x.tenant, Name: x.Name, Layer: x.Layer.Value, Salt: x.Salt.or(x.Name), Slots: values[match.SlotRange](x.Slots.Value),
 		State: x.State.or(Created), Owner: x.Owner.or(""), Start: x.Start.Value, End: x.End.Value,

@@ -184,7 +184,7 @@ func TestManyExperiments(t *testing.T) {
 	if spent := c.analyzer.Spent(); spent < 10_000 || spent > maxAnalysis*3/4 {
 		t.Errorf("%d steps of analysis, at most %d in all", spent, maxAnalysis)
 	}
-	p := s.fill(f)
+	p := s.fill(f, experimentsInForce(f))
 	if _, err := Build(p, p.named(), upstream.NewRegistry(), 1); err != nil || len(p.Experiments) != 1000 {
 		t.Errorf("%d experiments, %v", len(p.Experiments), err)
 	}

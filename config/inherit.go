@@ -25,7 +25,7 @@ func experimentsInForce(f *File) []inForce {
 			own[[2]string{x.Tenant, x.Name}] = true
 		}
 	}
-	var out []inForce
+	out := make([]inForce, 0, len(f.Experiments.Value)+len(shared)*len(tenants))
 	for i := range f.Experiments.Value {
 		x := &f.Experiments.Value[i]
 		switch {
@@ -45,6 +45,31 @@ func experimentsInForce(f *File) []inForce {
 		}
 	}
 	return out
+}
+
+// countInForce counts the experiments that all tenants' requests meet: for every tenant that has a key of its own its experiments
+// and the shared ones, and the shared ones once more for all others.
+func countInForce(f *File) int {
+	shared, own, tenants := map[string]bool{}, map[[2]string]bool{}, map[string]bool{}
+	for i := range f.Experiments.Value {
+		switch x := &f.Experiments.Value[i]; {
+		case x.Name == "":
+		case x.Tenant == "*":
+			shared[x.Name] = true
+		default:
+			tenants[x.Tenant] = true
+			if x.Name != "*" {
+				own[[2]string{x.Tenant, x.Name}] = true
+			}
+		}
+	}
+	total := len(shared) * (1 + len(tenants))
+	for key := range own {
+		if !shared[key[1]] {
+			total++
+		}
+	}
+	return total
 }
 
 // inherit gives x with the fields of from that it does not have itself. from may be nil.

@@ -50,7 +50,8 @@ const (
 	MaxEndpoints = 4096
 
 	// MaxTreeExperiments bounds the experiments of all tenants together, a shared one counted for each tenant that has
-	// experiments of its own besides: each takes about a kilobyte.
+	// experiments of its own besides. While a config is checked each takes 4 KB and 10 µs, which makes 800 MB and two seconds; in
+	// the snapshot it takes a few hundred bytes where tenants share what is compiled, else about a kilobyte.
 	MaxTreeExperiments = 200_000
 	// maxKeyBytes bounds the file of a key: a longer one is some other file.
 	maxKeyBytes = 4096

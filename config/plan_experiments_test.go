@@ -193,7 +193,7 @@ func (d *drawer) experiments(p *Plan) {
 		if name == "off" { // the word for none
 			continue
 		}
-		p.Holdouts = append(p.Holdouts, Holdout{name, d.one("ip", "tag"), d.text(), rapid.Uint32Range(0, match.PPM-1).Draw(t, "ppm")})
+		p.Holdouts = append(p.Holdouts, Holdout{name, d.one("ip", "tag"), fmt.Sprint(len(p.Holdouts), "/") + d.text(), rapid.Uint32Range(0, match.PPM-1).Draw(t, "ppm")})
 	}
 	for i, name := range d.names("metadata", 1) {
 		p.MetadataTypes = append(p.MetadataTypes, MetadataType{Name: name, Schema: []any{true, map[string]any{"title": d.text(), "const": nil}}[i&1]})

@@ -48,9 +48,9 @@ func Parse(name string, text []byte) (*Plan, error) {
 		s.nothing()
 		return nil, s.errs.sorted()
 	}
-	check(s, f)
+	c := check(s, f)
 	if len(s.errs) > 0 {
 		return nil, s.errs.sorted()
 	}
-	return s.fill(f), nil
+	return s.fill(f, c.inForce), nil
 }

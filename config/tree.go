@@ -2,6 +2,8 @@ package config
 
 import (
 	"fmt"
+	"hash/maphash"
+	"reflect"
 	"time"
 
 	"graygate/match"
@@ -92,8 +94,7 @@ func (s *Snapshot) plantTrees(c *compiled) {
 	branches := map[[2]string]*Branch{}
 	for i, ct := range c.trees {
 		t := &Tree{Tenant: ct.tenant, Set: ct.set, index: i}
-		for j := range ct.experiments {
-			x := &ct.experiments[j]
+		for _, x := range ct.experiments {
 			key := [2]string{x.Tenant, x.Name}
 			if branches[key] == nil {
 				branches[key] = s.branch(x)
@@ -140,46 +141,104 @@ func (s *Snapshot) branch(x *Experiment) *Branch {
 
 // compiledTree is a tree before there are pools.
 type compiledTree struct {
+	from        *match.Experiments // nil once all are compiled
 	tenant      string
-	experiments []Experiment
+	experiments []*Experiment
 	set         *match.ExperimentSet
 }
 
-// compileTrees compiles the experiments for every tenant that has some of its own, and for all others.
+// compileTrees compiles the experiments for every tenant that has some of its own, and for all others. Tenants whose experiments
+// differ in nothing that decides, such as those that name an owner, share a set.
 func (c *compiled) compileTrees(p *Plan) error {
 	if len(p.Experiments) == 0 {
 		return nil
 	}
-	tenants, seen, shared := []string{""}, map[string]bool{"": true}, 0
-	for i := range p.Experiments {
-		name := p.Experiments[i].Tenant
-		if name == "" {
-			shared++
-		}
-		if !seen[name] {
-			seen[name] = true
-			tenants = append(tenants, name)
-		}
+	lists, total := p.experimentLists(), 0
+	for _, l := range lists {
+		total += len(l.experiments)
 	}
-	if most := len(p.Experiments) + shared*(len(tenants)-1); most > MaxTreeExperiments {
+	if total > MaxTreeExperiments {
 		return fmt.Errorf("experiments: those of %d tenants with experiments of their own, the shared ones of each counted, come to %d, more than %d; use fewer such tenants, or fewer shared experiments",
-			len(tenants)-1, most, MaxTreeExperiments)
+			len(lists)-1, total, MaxTreeExperiments)
 	}
-	for _, tenant := range tenants {
-		t := compiledTree{tenant: tenant, experiments: p.ExperimentsOf(tenant)}
-		x := p.experiments(t.experiments)
-		set, errs := match.CompileExperiments(c.schema, x)
+	compiled := map[uint64]*compiledTree{} // the last of each mark, with what it was compiled from
+	for i := range lists {
+		t := &lists[i]
+		t.from = p.experiments(t.experiments)
+		mark := treeMark(t.from)
+		if same := compiled[mark]; same != nil && reflect.DeepEqual(same.from, t.from) {
+			t.set, t.from = same.set, nil
+			continue
+		}
+		set, errs := match.CompileExperiments(c.schema, t.from)
 		if len(errs) > 0 {
 			return fmt.Errorf("experiments: %w", errs[0])
 		}
-		t.set = set
-		c.trees = append(c.trees, t)
+		t.set, compiled[mark] = set, t
 	}
+	for i := range lists {
+		lists[i].from = nil
+	}
+	c.trees = lists
 	return nil
 }
 
+// treeMark is the same for equal experiments, and for others most often not. It looks at what tenants are likely to change.
+func treeMark(x *match.Experiments) uint64 {
+	var h maphash.Hash
+	h.SetSeed(treeSeed)
+	for i := range x.Experiments {
+		e := &x.Experiments[i]
+		for _, text := range [...]string{e.Name, e.Salt, e.When} {
+			h.WriteString(text)
+			h.WriteByte(0)
+		}
+		numbers := []int64{int64(e.Layer), int64(e.Holdout), e.From, e.Until}
+		for _, r := range e.Slots {
+			numbers = append(numbers, int64(r.First), int64(r.Last))
+		}
+		for _, v := range e.Variants {
+			numbers = append(numbers, int64(v.Weight))
+		}
+		for _, n := range numbers {
+			maphash.WriteComparable(&h, n)
+		}
+	}
+	return h.Sum64()
+}
+
+var treeSeed = maphash.MakeSeed()
+
+// experimentLists gives trees without their sets: the shared experiments, and what every tenant has that has some of its own, as
+// ExperimentsOf does.
+func (p *Plan) experimentLists() []compiledTree {
+	lists, at := []compiledTree{{}}, map[string]int{"": 0}
+	own := map[[2]string]bool{}
+	for i := range p.Experiments {
+		x := &p.Experiments[i]
+		if _, known := at[x.Tenant]; !known {
+			at[x.Tenant] = len(lists)
+			lists = append(lists, compiledTree{tenant: x.Tenant})
+		}
+		own[[2]string{x.Tenant, x.Name}] = true
+	}
+	for i := range p.Experiments {
+		x := &p.Experiments[i]
+		if x.Tenant != "" {
+			lists[at[x.Tenant]].experiments = append(lists[at[x.Tenant]].experiments, x)
+			continue
+		}
+		for j := range lists {
+			if j == 0 || !own[[2]string{lists[j].tenant, x.Name}] {
+				lists[j].experiments = append(lists[j].experiments, x)
+			}
+		}
+	}
+	return lists
+}
+
 // experiments gives the experiments of one tree as match takes them. Names that are not known are left out: a plan has none.
-func (p *Plan) experiments(list []Experiment) *match.Experiments {
+func (p *Plan) experiments(list []*Experiment) *match.Experiments {
 	out := &match.Experiments{}
 	holdouts, layers, routes, places := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
 	for i, h := range p.Holdouts {
@@ -196,8 +255,7 @@ func (p *Plan) experiments(list []Experiment) *match.Experiments {
 	for i := range list {
 		places[list[i].Name] = i
 	}
-	for i := range list {
-		x := &list[i]
+	for _, x := range list {
 		m := match.Experiment{
 			Name: x.Name, Salt: x.Salt, Layer: layers[x.Layer], Slots: x.Slots,
 			Active: x.State == Active, Forceable: x.State != Archived,
