@@ -163,12 +163,18 @@ func (g *Gateway) build(plan *config.Plan) (*inForce, *sources.Change, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	snap, err := config.Build(plan, lookups, g.registry, g.generation+1)
+	var force *inForce
+	config.Aside(func() {
+		var snap *config.Snapshot
+		if snap, err = config.Build(plan, lookups, g.registry, g.generation+1); err == nil {
+			force = g.newForce(snap)
+		}
+	})
 	if err != nil {
 		change.Discard()
 		return nil, nil, err
 	}
-	return g.newForce(snap), change, nil
+	return force, change, nil
 }
 
 // openListeners gives the listeners of a plan: those that run already, and those that were opened for it.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"runtime"
+	"slices"
+	"sort"
 	"testing"
 	"time"
 
@@ -173,6 +175,75 @@ func BenchmarkStall(b *testing.B) {
 	}
 	run("no", false)
 	run("yes", true)
+}
+
+// BenchmarkWake measures a goroutine that waits in a system call, as an event loop does, wakes up every millisecond and decides some requests:
+// how long after its time it is done. Meanwhile another goroutine does nothing (swaps=no), or builds large snapshots without end, as
+// anything else is done (swaps=plain) or as a reload does (swaps=aside). Who is late has waited for a core: what is left of
+// it without swaps is the machine's.
+func BenchmarkWake(b *testing.B) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + 1)) // as startLoops has it
+	plan, l := largePlan(), newBareLoop(b)
+	l.g.force.Store(l.build(b, plan))
+	run := func(name string, around func(work func())) {
+		b.Run("swaps="+name, func(b *testing.B) {
+			stop, stopped, swaps := make(chan struct{}), make(chan struct{}), 0
+			go func() {
+				defer close(stopped)
+				for around != nil {
+					around(func() { l.g.force.Store(l.build(b, plan)) })
+					swaps++
+					select {
+					case <-stop:
+						return
+					default:
+					}
+				}
+			}()
+			late := wakes(b, l)
+			close(stop)
+			<-stopped
+			slices.Sort(late)
+			over := len(late) - sort.Search(len(late), func(i int) bool { return late[i] > time.Millisecond })
+			micros := func(d time.Duration, unit string) { b.ReportMetric(float64(d)/1e3, unit) }
+			micros(late[len(late)/2], "p50-us")
+			micros(late[len(late)*999/1000], "p999-us")
+			micros(late[len(late)-1], "late-us")
+			b.ReportMetric(1000*float64(over)/float64(len(late)), "over-1ms-per-1000")
+			b.ReportMetric(float64(swaps), "swaps")
+		})
+	}
+	run("no", nil)
+	run("plain", func(work func()) { work() })
+	run("aside", config.Aside)
+}
+
+// wakes wakes up as often as b asks, and gives how late it was done each time.
+func wakes(b *testing.B, l *bareLoop) []time.Duration {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var late []time.Duration
+	var ts unix.Timespec
+	now := func() time.Duration {
+		if err := unix.ClockGettime(unix.CLOCK_MONOTONIC, &ts); err != nil {
+			b.Fatal(err)
+		}
+		return time.Duration(ts.Nano())
+	}
+	next := now()
+	for b.Loop() {
+		next += time.Millisecond
+		at := unix.NsecToTimespec(int64(next))
+		for unix.ClockNanosleep(unix.CLOCK_MONOTONIC, unix.TIMER_ABSTIME, &at, nil) != nil { // a signal came
+		}
+		for range 20 {
+			l.take(l.g.force.Load())
+		}
+		done := now()
+		late = append(late, done-next)
+		next = max(next, done-time.Millisecond) // what was missed is not made up for
+	}
+	return late
 }
 
 // threadTime is the processor time that the calling thread has used.

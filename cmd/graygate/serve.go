@@ -104,7 +104,9 @@ func (s *server) run(signals chan os.Signal) error {
 func (s *server) reload() {
 	s.notify.reloading()
 	defer s.notify.ready()
-	plan, err := config.Read(s.path)
+	var plan *config.Plan
+	var err error
+	config.Aside(func() { plan, err = config.Read(s.path) })
 	if err == nil {
 		err = s.apply(plan)
 	}

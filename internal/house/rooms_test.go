@@ -64,7 +64,7 @@ var bans = []ban{
 	{not: []string{"sources"}, what: "github.com/oschwald/maxminddb-golang", why: "geography is looked up by match.Geo; how it is stored is known to sources alone"},
 	{not: []string{"cmd"}, what: "github.com/alecthomas/kong", why: "the command line is cmd's"},
 	{not: []string{"cmd"}, what: "github.com/coreos/go-systemd", why: "how the process was started, and by whom it is watched, is cmd's to know"},
-	{what: "unsafe", not: []string{"gateway", "gateway/http1", "match", "perf"}, why: "it is for the hot path, and where it pays there only"},
+	{what: "unsafe", not: []string{"gateway", "gateway/http1", "match", "perf", "sources"}, why: "it is for the hot path, and where it pays there only"},
 }
 
 // clockFunctions are what makes code depend on the time of day; types and arithmetic of package time are fine.

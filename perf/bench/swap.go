@@ -36,8 +36,10 @@ type waits struct {
 }
 
 type swapSummary struct {
-	// Stalls are of a loop that does nothing but decide (BenchmarkStall of the package gateway), with swaps and without.
+	// Stalls are of a loop that does nothing but decide (BenchmarkStall of the package gateway), with swaps and without. Wakes are
+	// of one that waits for events (BenchmarkWake): how late it is, without clients whose own lateness would be in it.
 	Stalls     []measure.GoBench `json:"stalls"`
+	Wakes      []measure.GoBench `json:"wakes"`
 	Swaps      int               `json:"swaps"`
 	TookMillis measure.Spread    `json:"reload_ms"` // from the signal to the new config in force
 	Control    waits             `json:"control"`   // no reload: before all of them
@@ -61,7 +63,7 @@ func swapCommand() command {
 			fs.IntVar(&o.seconds, "seconds", 10, "length of the control, without any swap")
 			fs.IntVar(&o.connections, "connections", 2, "clients, each with a request every millisecond")
 		},
-		estimate: func(o options) time.Duration { return time.Duration(2*o.seconds+6*o.reloads+60) * time.Second },
+		estimate: func(o options) time.Duration { return time.Duration(2*o.seconds+6*o.reloads+90) * time.Second },
 		run:      runSwap,
 	}
 }
@@ -79,6 +81,10 @@ func runSwap(ctx context.Context, s *session) error {
 	}
 	progress("a loop that only decides, with swaps and without")
 	if sum.Stalls, err = s.goBench(ctx, binary, filepath.Join(root, "gateway"), "^BenchmarkStall$", 5*time.Second); err != nil {
+		return err
+	}
+	progress("a loop that wakes up every millisecond, with swaps and without")
+	if sum.Wakes, err = s.goBench(ctx, binary, filepath.Join(root, "gateway"), "^BenchmarkWake$", 5*time.Second); err != nil {
 		return err
 	}
 	pools, err := s.rig.StartBackend(ctx, "stable", "gray")
@@ -195,6 +201,11 @@ func (s *session) judgeSwap(sum *swapSummary) {
 		}
 	}
 	fmt.Printf("\n%s", stalls)
+	wakes := measure.NewTable("a loop that wakes up every millisecond", "p50 us late", "p99.9 us", "worst us", "over 1 ms of 1000", "swaps")
+	for _, b := range sum.Wakes {
+		wakes.Row(b.Name, figure(b.Own["p50-us"]), figure(b.Own["p999-us"]), figure(b.Own["late-us"]), figure(b.Own["over-1ms-per-1000"]), figure(b.Own["swaps"]))
+	}
+	fmt.Printf("\n%s", wakes)
 	table := measure.NewTable(fmt.Sprintf("%d rules, %d experiments", s.rules, s.experiments), "requests", "p50 us", "p99.9 us", "worst us", "over 1 ms")
 	for _, row := range []struct {
 		name string

@@ -3,7 +3,6 @@ package audience
 import (
 	"encoding/binary"
 	"fmt"
-	"runtime"
 
 	"github.com/cespare/xxhash/v2"
 )
@@ -11,11 +10,11 @@ import (
 // Builder collects the members of a set. It belongs to one goroutine.
 type Builder struct {
 	spools      *[shards]spool
+	room        *chunks
 	endings     *endings
 	approximate bool
 	limit       int // of members
 	records     int // members so far, those that came twice counted twice unless tidied since
-	given       int // bytes given up since the last collection
 }
 
 // LimitError refuses members above a limit.
@@ -37,7 +36,11 @@ var errTooLarge = fmt.Errorf("the members take too much memory; make the audienc
 
 // NewBuilder makes a builder of a set with at most maxMembers members.
 func NewBuilder(maxMembers int, approximate bool) *Builder {
-	return &Builder{spools: new([shards]spool), endings: new(endings), approximate: approximate, limit: maxMembers}
+	b := &Builder{spools: new([shards]spool), room: new(chunks), endings: new(endings), approximate: approximate, limit: maxMembers}
+	for i := range b.spools {
+		b.spools[i].room = b.room
+	}
+	return b
 }
 
 // Add adds a member. One that is there already changes nothing, nor does an empty one. The argument is not kept. The errors
@@ -94,9 +97,9 @@ func (b *Builder) tidy() error {
 
 // tidySpool packs a spool for the sake of what is kept then.
 func (b *Builder) tidySpool(p *packer, s *spool) {
-	var kept spool
-	p.pack(s, func(rec []byte, _ uint64) { kept.append(rec) })
-	b.give(s)
+	kept := spool{room: b.room}
+	p.pack(s, onHeap, func(rec []byte, _ uint64) { kept.append(rec) })
+	s.give()
 	*s = kept
 }
 
@@ -118,22 +121,28 @@ func (b *Builder) Build() (*Set, error) {
 			return nil, err
 		}
 	}
-	s := &Set{front: newFilter(b.records, b.approximate)}
+	defer b.room.close()
+	p, size := b.packer(), sizeOf(filterBytes(b.records, b.approximate))
+	if !b.approximate {
+		for i := range b.spools {
+			size += sizeOf(p.measure(&b.spools[i]))
+		}
+	}
+	s := &Set{room: newRegion(size, true), bytes: size}
+	s.front = newFilter(b.records, b.approximate, s.room)
 	if b.approximate {
 		for i := range b.spools {
 			b.spools[i].each(func(rec []byte) { s.front.add(b.hash(rec)) })
-			b.give(&b.spools[i])
+			b.spools[i].give()
 		}
-		s.members, s.bytes = b.records, s.front.bytes()
+		s.members = b.records
 		return s, nil
 	}
-	p := b.packer()
 	s.shards = new([shards]shard)
-	s.bytes = s.front.bytes()
 	for i := range b.spools {
-		s.shards[i] = p.pack(&b.spools[i], func(_ []byte, hash uint64) { s.front.add(hash) })
+		s.shards[i] = p.pack(&b.spools[i], s.room.take, func(_ []byte, hash uint64) { s.front.add(hash) })
 		s.bytes += s.shards[i].size()
-		b.give(&b.spools[i])
+		b.spools[i].give()
 	}
 	if s.members = b.records - p.twice; s.members > b.limit {
 		return nil, &LimitError{b.limit}
@@ -143,21 +152,6 @@ func (b *Builder) Build() (*Set, error) {
 	s.bytes += s.endings.size()
 	return s, nil
 }
-
-// give gives up what is spooled.
-func (b *Builder) give(s *spool) {
-	b.given += s.size()
-	*s = spool{}
-	if b.given > collectBytes {
-		b.given = 0
-		runtime.GC()
-	}
-}
-
-// collectBytes is how much of what was spooled is given up before it is collected. Left to itself, the collector
-// would let the heap double first. As all this has no pointers, a collection is a matter of a millisecond, and nobody
-// but the builder waits for it.
-const collectBytes = 6 << 20
 
 // manyTwice tells whether room made for all records would be much too large. It looks at the first spool, which is a
 // random sample, and of small sets at all.

@@ -5,6 +5,8 @@ import (
 	"encoding/binary"
 	"math"
 	"math/bits"
+
+	"github.com/cespare/xxhash/v2"
 )
 
 // A record is a member as a set stores it: a code, which tells how the member was packed and how long the record is, and
@@ -68,9 +70,12 @@ const (
 // maxEndings that it meets; those that many members share are sure to be among them. Once learned, an ending is
 // packed as its number always, so that a member has one record only.
 type endings struct {
-	numbers map[string]uint16
-	texts   []string
+	texts []string
+	slots []uint16 // a hash table of their places in texts, counted from 1; 0: free
 }
+
+// endingSlots is how many slots there are: a power of two, of which less than half are ever taken.
+const endingSlots = 4096
 
 // learn takes a member's ending up.
 func (e *endings) learn(member []byte) {
@@ -79,7 +84,8 @@ func (e *endings) learn(member []byte) {
 		return
 	}
 	ending := member[at:]
-	if _, known := e.numbers[string(ending)]; known {
+	slot, known := e.slot(ending)
+	if known {
 		return
 	}
 	for _, c := range ending {
@@ -87,18 +93,30 @@ func (e *endings) learn(member []byte) {
 			return
 		}
 	}
-	if e.numbers == nil {
-		e.numbers = map[string]uint16{}
+	if e.slots == nil {
+		e.slots = make([]uint16, endingSlots)
 	}
-	text := string(ending)
-	e.numbers[text] = firstEnding + uint16(len(e.texts))
-	e.texts = append(e.texts, text)
+	e.texts = append(e.texts, string(ending))
+	e.slots[slot] = uint16(len(e.texts))
+}
+
+// slot gives the slot that an ending has, or would take.
+func (e *endings) slot(ending []byte) (at uint64, known bool) {
+	if e.slots == nil {
+		return xxhash.Sum64(ending) % endingSlots, false
+	}
+	for at = xxhash.Sum64(ending) % endingSlots; e.slots[at] > 0; at = (at + 1) % endingSlots {
+		if e.texts[e.slots[at]-1] == string(ending) {
+			return at, true
+		}
+	}
+	return at, false
 }
 
 // size is about the memory that they take.
 func (e *endings) size() int {
-	const entry = 64 // a string in the list, and a key and a number in the map
-	n := entry * len(e.texts)
+	const entry, slot = 16, 2 // a string in the list, a number in the table
+	n := entry*cap(e.texts) + slot*len(e.slots)
 	for _, text := range e.texts {
 		n += len(text)
 	}
@@ -109,8 +127,8 @@ func (e *endings) size() int {
 func (e *endings) find(member []byte) (number uint16, at int) {
 	if len(e.texts) > 0 {
 		if at = bytes.LastIndexByte(member, '@'); at >= 0 {
-			if number = e.numbers[string(member[at:])]; number > 0 {
-				return number, at
+			if slot, known := e.slot(member[at:]); known {
+				return firstEnding + e.slots[slot] - 1, at
 			}
 		}
 	}

@@ -22,11 +22,12 @@
 //	UUID                     36        16        18.1         181 MB
 //
 // and a look-up reads one cache line of the filter and, if that says perhaps, two buckets of a table, which are a line each or
-// two. An approximate set is a filter alone, with 34 bits a member for one false positive in a million: 43 MB for ten million.
+// two. All of it lies outside Go's heap, in large pages where the system has them (region.go). An approximate set is a filter alone, with 34 bits a member for one false positive in a million: 43 MB for ten million.
 //
 // A set is built in one pass, since Redis tells neither how much will come nor in which order: the members are spooled,
 // packed, into 64 parts by their hashes, and one part after another is made into tables while its spool is given back. So
-// building takes little more than what is built, and memory of about one set more while an old one is in force. Of an
+// building takes little more than what is built, and memory of about one set more while an old one is in force. None of it
+// is counted in GOMEMLIMIT, nor does it let the heap grow before it is collected. Of an
 // approximate set the 64-bit hashes are spooled, 9 bytes a member, to leave out what comes twice.
 //
 // Hashes are not keyed. Who could choose the members of an audience, by the hundred thousand, and made their hashes collide,

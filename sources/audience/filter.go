@@ -30,16 +30,25 @@ const (
 	approximateProbes = 7 // in each of two blocks
 )
 
-// newFilter makes an empty filter for a number of members.
-func newFilter(members int, double bool) filter {
-	per, probes := uint64(frontBits), uint(frontProbes)
+// newFilter makes an empty filter for a number of members. It takes filterBytes of a region, and keeps that alive no
+// longer than the caller does.
+func newFilter(members int, double bool, room *region) filter {
+	size, probes := filterBytes(members, double), uint(frontProbes)
 	if double {
-		per, probes = approximateBits, 2*approximateProbes
+		probes = 2 * approximateProbes
 	}
-	f := filter{blocks: max(1, (uint64(members)*per+blockBits-1)/blockBits), double: double}
-	f.bits = bloom.New(uint(f.blocks*blockBits), probes)
-	f.words = f.bits.BitSet().Words()
+	f := filter{blocks: uint64(size) * 8 / blockBits, double: double, words: room.takeWords(size / 8)}
+	f.bits = bloom.FromWithM(f.words, uint(size)*8, probes)
 	return f
+}
+
+// filterBytes is the size of a filter for a number of members: whole blocks.
+func filterBytes(members int, double bool) int {
+	per := frontBits
+	if double {
+		per = approximateBits
+	}
+	return max(1, (members*per+blockBits-1)/blockBits) * blockBits / 8
 }
 
 // add enters a member by its hash.
@@ -92,9 +101,6 @@ func (f *filter) spread(seed uint64, at []uint64) {
 		word >>= positionBits
 	}
 }
-
-// bytes is the size of the filter's bits.
-func (f *filter) bytes() int { return int(f.blocks * blockBits / 8) }
 
 // golden is 2^64 divided by the golden ratio, the step of splitmix64.
 const golden = 0x9e3779b97f4a7c15

@@ -16,4 +16,11 @@ const (
 	// loadsAtOnce bounds the loads of one kind, files or Redis, that run at the same time: each may keep a core busy, which
 	// the event loops would lack.
 	loadsAtOnce = 2
+
+	// minMapped is the smallest piece of memory outside the heap: two large pages of a processor, as one of them may be lost
+	// at its ends.
+	minMapped = 4 << 20
+
+	// slabBytes is how much memory spools are given at once.
+	slabBytes = minMapped
 )

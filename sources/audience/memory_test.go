@@ -2,15 +2,90 @@ package audience
 
 import (
 	"runtime"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
-// heap is what is in use after a collection.
-func heap() int {
+// inUse is the memory that is in use after a collection, on the heap and outside.
+func inUse() int {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return int(m.HeapAlloc)
+	return int(m.HeapAlloc) + int(mappedBytes.Load())
+}
+
+// becomes collects until so much is mapped. Cleanups run in a goroutine of their own some time after a collection.
+func becomes(t *testing.T, mapped int64) {
+	t.Helper()
+	for range 1000 {
+		if mappedBytes.Load() == mapped {
+			return
+		}
+		runtime.GC()
+	}
+	t.Fatalf("%d bytes outside the heap, want %d", mappedBytes.Load(), mapped)
+}
+
+// Memory outside the heap goes back when a set is not referred to any more, the memory of the spools when the set is built, and that of
+// a builder which was given up, with the builder.
+func TestMemoryGoesBack(t *testing.T) {
+	becomes(t, 0)
+	const n = 500_000
+	s := fill(t, kinds[1], n, false)
+	if got := mappedBytes.Load(); got != int64(len(s.room.bytes)) || got < 17*n {
+		t.Errorf("%d bytes are mapped, of which the set has %d; want at least %d, and no more than the set has", got, len(s.room.bytes), 17*n)
+	}
+	if !s.Contains(kinds[1].append(nil, 1)) {
+		t.Error("a member is lost")
+	}
+	s = nil
+	becomes(t, 0)
+	b := NewBuilder(n, false)
+	for i := range uint64(n) {
+		if err := b.Add(kinds[1].append(nil, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if mappedBytes.Load() < 17*n {
+		t.Errorf("the spools take %d bytes outside the heap, want at least %d", mappedBytes.Load(), 17*n)
+	}
+	b = nil
+	becomes(t, 0)
+}
+
+// A set that is replaced while it is asked stays readable until the last look-up is over.
+func TestReplacedWhileAsked(t *testing.T) {
+	const n, sets = 300_000, 4
+	a := &Audience{}
+	a.set.Store(fill(t, kinds[1], n, false))
+	stop := make(chan struct{})
+	var askers sync.WaitGroup
+	var lost atomic.Int64
+	for asker := range 2 {
+		askers.Go(func() {
+			var buf [64]byte
+			for i := uint64(asker); ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				if !a.Contains(kinds[1].append(buf[:0], 2*(i*7919%n)+1)) {
+					lost.Add(1)
+				}
+			}
+		})
+	}
+	for range sets {
+		a.set.Store(fill(t, kinds[1], n, false))
+		runtime.GC()
+	}
+	close(stop)
+	askers.Wait()
+	if lost.Load() > 0 {
+		t.Errorf("%d members were not found", lost.Load())
+	}
 }
 
 // The memory of a set is what its documentation says, and what the set itself says of it is true.
@@ -18,14 +93,14 @@ func TestMemoryPerMember(t *testing.T) {
 	const n = 1_000_000
 	row := func(k kind, approximate bool, most float64) {
 		t.Run(k.name, func(t *testing.T) {
-			before := heap()
+			before := inUse()
 			s := fill(t, k, n, approximate)
-			grown := heap() - before
+			grown := inUse() - before
 			if per := float64(s.Bytes()) / n; per > most {
 				t.Errorf("approximate %v: %.2f bytes a member, want at most %.2f", approximate, per, most)
 			}
 			if grown < s.Bytes()*95/100 || grown > s.Bytes()*105/100 {
-				t.Errorf("approximate %v: the heap grew by %d bytes, the set says %d", approximate, grown, s.Bytes())
+				t.Errorf("approximate %v: memory grew by %d bytes, the set says %d", approximate, grown, s.Bytes())
 			}
 			runtime.KeepAlive(s)
 		})
@@ -40,7 +115,9 @@ func TestMemoryPerMember(t *testing.T) {
 func TestFalsePositives(t *testing.T) {
 	const n = 200_000
 	row := func(double bool, asked int, most float64) {
-		f := newFilter(n, double)
+		room := newRegion(filterBytes(n, double), true)
+		defer runtime.KeepAlive(room)
+		f := newFilter(n, double, room)
 		for i := range uint64(n) {
 			f.add(mix(2 * i))
 		}

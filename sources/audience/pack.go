@@ -27,19 +27,14 @@ type filler struct {
 	buckets uint32
 }
 
-// pack makes a shard of the records of a spool. It calls keep with each record that is there for the first time.
-func (p *packer) pack(s *spool, keep func(rec []byte, hash uint64)) shard {
-	p.fillers = p.fillers[:0]
-	s.each(func(rec []byte) {
-		class, payload := classOf(rec)
-		for n := p.number(class); n >= len(p.fillers); {
-			p.fillers = append(p.fillers, filler{})
-		}
-		f := &p.fillers[p.number(class)]
-		f.records++
-		f.width = len(payload)
-	})
-	out := p.allocate()
+// onHeap gives memory to pack into, of the heap.
+func onHeap(size int) []byte { return make([]byte, size) }
+
+// pack makes a shard of the records of a spool, in memory that it asks take for, once, as much as measure says. It calls
+// keep with each record that is there for the first time.
+func (p *packer) pack(s *spool, take func(size int) []byte, keep func(rec []byte, hash uint64)) shard {
+	p.count(s)
+	out := p.allocate(take)
 	s.each(func(rec []byte) {
 		class, payload := classOf(rec)
 		hash := p.hash(rec)
@@ -60,6 +55,30 @@ func (p *packer) pack(s *spool, keep func(rec []byte, hash uint64)) shard {
 	return out
 }
 
+// measure is how much memory pack will ask for.
+func (p *packer) measure(s *spool) int {
+	p.count(s)
+	size := 0
+	for _, f := range p.fillers {
+		size = sizeOf(size) + bucketsFor(f.records)*bucketPlaces*f.width
+	}
+	return size + overread
+}
+
+// count makes a filler for each class, and counts its records.
+func (p *packer) count(s *spool) {
+	p.fillers = p.fillers[:0]
+	s.each(func(rec []byte) {
+		class, payload := classOf(rec)
+		for n := p.number(class); n >= len(p.fillers); {
+			p.fillers = append(p.fillers, filler{})
+		}
+		f := &p.fillers[p.number(class)]
+		f.records++
+		f.width = len(payload)
+	})
+}
+
 // number numbers classes in the order in which they are met.
 func (p *packer) number(class int) int {
 	if p.numbers[class] == 0 {
@@ -70,16 +89,16 @@ func (p *packer) number(class int) int {
 }
 
 // allocate makes a shard with room for what the fillers count, and hands the room out to them.
-func (p *packer) allocate() shard {
+func (p *packer) allocate(take func(size int) []byte) shard {
 	out := shard{tables: make([]table, len(p.fillers))}
 	size, places := 0, 0
 	for i, f := range p.fillers {
-		size = (size + cacheLine - 1) / cacheLine * cacheLine
+		size = sizeOf(size)
 		out.tables[i] = table{at: uint32(size), buckets: uint32(bucketsFor(f.records))}
 		places += int(out.tables[i].buckets) * bucketPlaces
 		size += int(out.tables[i].buckets) * bucketPlaces * f.width
 	}
-	out.data = append([]byte(nil), make([]byte, size+overread)...) // its capacity is what the allocator gives
+	out.data = take(size + overread)
 	if cap(p.hashes) < places {
 		p.hashes, p.taken = make([]uint64, places+places/16), make([]bool, places+places/16)
 	}

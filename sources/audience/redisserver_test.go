@@ -22,7 +22,7 @@ import (
 
 // redisServer is a real server of the test's own, on a socket file, with nothing stored on disk.
 type redisServer struct {
-	t       *testing.T
+	t       testing.TB
 	args    []string
 	socket  string
 	process *exec.Cmd // nil: not running
@@ -30,7 +30,7 @@ type redisServer struct {
 }
 
 // newRedis starts a server, with more arguments if any.
-func newRedis(t *testing.T, args ...string) *redisServer {
+func newRedis(t testing.TB, args ...string) *redisServer {
 	t.Helper()
 	if _, err := exec.LookPath("redis-server"); err != nil {
 		t.Skip("there is no redis-server; apt-get install redis-server")

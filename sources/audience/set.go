@@ -1,10 +1,15 @@
 package audience
 
-import "github.com/cespare/xxhash/v2"
+import (
+	"runtime"
+
+	"github.com/cespare/xxhash/v2"
+)
 
 // Set is a set of members, byte strings of 1 to [MaxMemberBytes] bytes. It never changes, and may be asked by any number
 // of goroutines at once.
 type Set struct {
+	room    *region // what the next two lie in
 	front   filter
 	shards  *[shards]shard // nil: there is nothing behind the filter
 	numbers *[classes]uint16
@@ -34,7 +39,9 @@ func (s *Set) Contains(member []byte) bool {
 		return false
 	}
 	hash := xxhash.Sum64(member)
-	return s.front.has(hash) && (s.shards == nil || s.find(hash, member))
+	is := s.front.has(hash) && (s.shards == nil || s.find(hash, member))
+	runtime.KeepAlive(s) // or its memory would be given back while it is read
+	return is
 }
 
 // find looks a member up that the filter lets through.
@@ -70,8 +77,8 @@ func (s *Set) Bytes() int { return s.bytes }
 // Approximate tells whether the set is but a filter.
 func (s *Set) Approximate() bool { return s.shards == nil }
 
-// size is the memory that a shard takes besides itself.
+// size is the memory that a shard takes besides itself and its data.
 func (s *shard) size() int {
 	const tableBytes = 8
-	return cap(s.data) + tableBytes*cap(s.tables)
+	return tableBytes * cap(s.tables)
 }

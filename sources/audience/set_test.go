@@ -252,7 +252,7 @@ func TestStrays(t *testing.T) {
 	p := &packer{endings: b.endings, hash: same}
 	kept := 0
 	set := &Set{shards: new([shards]shard), numbers: &p.numbers, endings: b.endings}
-	set.shards[0] = p.pack(&s, func([]byte, uint64) { kept++ })
+	set.shards[0] = p.pack(&s, onHeap, func([]byte, uint64) { kept++ })
 	set.strays = p.strays
 	if kept != n || len(p.strays) < n-100 {
 		t.Errorf("%d records kept, %d strays of %d", kept, len(p.strays), n)

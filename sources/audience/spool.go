@@ -6,6 +6,7 @@ type spool struct {
 	// be given back.
 	chunks  [][]byte
 	records int
+	room    *chunks // where chunks of full size are from; nil: the heap
 }
 
 const (
@@ -24,14 +25,17 @@ func (s *spool) append(rec []byte) bool {
 		last = 0
 	case len(s.chunks[last])+len(rec) <= cap(s.chunks[last]):
 	case cap(s.chunks[last]) < chunkBytes:
-		grown := make([]byte, len(s.chunks[last]), min(2*cap(s.chunks[last]), chunkBytes))
-		copy(grown, s.chunks[last])
-		s.chunks[last] = grown
+		size := 2 * cap(s.chunks[last])
+		if size >= chunkBytes {
+			s.chunks[last] = append(s.room.get(), s.chunks[last]...)
+		} else {
+			s.chunks[last] = append(make([]byte, 0, size), s.chunks[last]...)
+		}
 		return s.append(rec)
 	case len(s.chunks) >= maxChunks:
 		return false
 	default:
-		s.chunks = append(s.chunks, make([]byte, 0, chunkBytes))
+		s.chunks = append(s.chunks, s.room.get())
 		last++
 	}
 	s.chunks[last] = append(s.chunks[last], rec...)
@@ -50,11 +54,10 @@ func (s *spool) each(f func(rec []byte)) {
 	}
 }
 
-// size is the memory of the records.
-func (s *spool) size() int {
-	n := 0
+// give gives up all records.
+func (s *spool) give() {
 	for _, chunk := range s.chunks {
-		n += cap(chunk)
+		s.room.put(chunk)
 	}
-	return n
+	s.chunks, s.records = nil, 0
 }
