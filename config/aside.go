@@ -1,49 +1,25 @@
 package config
 
 import (
-	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"sync"
 
-	"golang.org/x/sys/unix"
+	"graygate/internal/background"
 )
 
 // Aside runs work so that event loops notice little of it, and returns when it is done. Reading and compiling a large config
 // takes the better part of a second; done like anything else it would keep the loops from their cores for milliseconds at a
 // time. It may be called concurrently.
 //
-// The work has a thread of its own, that gives way to others: where the cores are idle it takes as long as without, where
-// they are not it has a tenth of one. And the garbage collector, whose threads are no loop's friends either, waits until there
-// is [MaxHeldGarbage], or until GOMEMLIMIT is near.
+// The work has a thread that gives way to others, see [background.Run]. And the garbage collector, whose threads are no loop's
+// friends either, waits until there is [MaxHeldGarbage], or until GOMEMLIMIT is near.
 func Aside(work func()) {
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		// Never unlocked: the thread ends with the goroutine, since an unprivileged process may lower the priority of a
-		// thread but not raise it again. Go makes new threads from another one meanwhile.
-		runtime.LockOSThread()
-		giveWay()
+	background.Run(func() {
 		holdCollector()
 		defer releaseCollector()
 		work()
-	}()
-	<-done
-}
-
-const (
-	// asideNice is the niceness of the thread: a ninth of the weight of others. The idle class gave way no better, and
-	// on a machine that is overloaded, where a reload may be the cure, it would have no time at all.
-	asideNice = 10
-
-	// asideSlice is how long the thread asks to be left alone, in nanoseconds, the longest that there is: Linux lets one
-	// that asks for less take the core from it as soon as it wakes up. Before 6.12 it is not heeded.
-	asideSlice = 100_000_000
-)
-
-// giveWay lowers the calling thread's priority. What forbids it, such as a filter of system calls, leaves it as it is.
-func giveWay() {
-	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Policy: unix.SCHED_BATCH, Flags: unix.SCHED_FLAG_RESET_ON_FORK, Nice: asideNice, Runtime: asideSlice}, 0)
+	})
 }
 
 // held is why the collector waits. The percentage is the process's, so the first of several calls raises it and the last

@@ -162,19 +162,15 @@ func (s *search) mayHaveValue(v *value, own, all []*claim) bool {
 	if !ok {
 		return false
 	}
-	if few, finite := candidates(own); finite {
-		return slices.ContainsFunc(few, func(x slot) bool { return s.meets(v, x, all) })
+	if few, finite, by := candidates(own); finite {
+		return slices.ContainsFunc(few, func(x slot) bool { return s.meets(v, x, by, all) })
 	}
 	return true
 }
 
-// candidates gives the values of which a claim leaves one only, the shortest such list. Not finite: no claim does.
-func candidates(own []*claim) (few []slot, finite bool) {
-	take := func(list []slot) {
-		if !finite || len(list) < len(few) {
-			few, finite = list, true
-		}
-	}
+// candidates gives the values of which a claim leaves one only, the shortest such list, and by which claim. Not finite: no claim
+// does.
+func candidates(own []*claim) (few []slot, finite bool, by *claim) {
 	for _, c := range own {
 		var list []slot
 		switch c.op() {
@@ -193,9 +189,11 @@ func candidates(own []*claim) (few []slot, finite bool) {
 		default:
 			continue
 		}
-		take(list)
+		if !finite || len(list) < len(few) {
+			few, finite, by = list, true, c
+		}
 	}
-	return few, finite
+	return few, finite, by
 }
 
 func versionSlot(v *version) slot {
@@ -207,21 +205,29 @@ func versionSlot(v *version) slot {
 // programSteps is what a program of one test costs beside a step of the search.
 const programSteps = 10
 
-// meets tells whether v can have the value x without contradicting any claim on it or on a function of it. It asks the VM.
-func (s *search) meets(v *value, x slot, all []*claim) bool {
+// meets tells whether v can have the value x, one of those that a claim leaves, without contradicting any other claim on it or on a
+// function of it. It asks the VM.
+func (s *search) meets(v *value, x slot, by *claim, all []*claim) bool {
 	if v.typ == String && !producible(s.schema, v, x.text) {
 		return false
 	}
-	alone := &Schema{attrs: []attribute{{typ: v.typ}}, names: []string{"x"}}
-	a := &Attributes{schema: alone, gen: 2, slots: []slot{x}}
-	a.slots[0].stamp = a.gen | 1
+	var alone *Schema // with v's value as its only attribute
+	var a *Attributes
 	for _, c := range all {
+		if c == by {
+			continue
+		}
 		arg := c.test.x.over(v)
 		if arg == nil || !c.test.op.isPure() {
 			continue
 		}
 		if s.steps -= programSteps; s.steps < 0 {
 			return true
+		}
+		if alone == nil {
+			alone = &Schema{attrs: []attribute{{typ: v.typ}}, names: []string{"x"}}
+			a = &Attributes{schema: alone, gen: 2, slots: []slot{x}}
+			a.slots[0].stamp = a.gen | 1
 		}
 		test := *c.test
 		test.x, test.id = arg, ""

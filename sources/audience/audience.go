@@ -9,6 +9,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"graygate/internal/background"
 )
 
 // Config says where an audience has its members from: File is set, or RedisURL and RedisKey are. Equal configs are the
@@ -199,7 +201,7 @@ func (a *Audience) run(ctx context.Context) {
 	}
 }
 
-// load loads once, and puts the new set in force.
+// load loads once, on a thread that gives way to the event loops, and puts the new set in force.
 func (a *Audience) load(ctx context.Context) error {
 	select {
 	case a.slots <- struct{}{}:
@@ -208,12 +210,14 @@ func (a *Audience) load(ctx context.Context) error {
 		return ctx.Err()
 	}
 	start := time.Now()
-	b := NewBuilder(a.config.MaxMembers, a.config.Approximate)
-	err := a.source.load(ctx, b)
 	var s *Set
-	if err == nil {
-		s, err = b.Build()
-	}
+	var err error
+	background.Run(func() {
+		b := NewBuilder(a.config.MaxMembers, a.config.Approximate)
+		if err = a.source.load(ctx, b); err == nil {
+			s, err = b.Build()
+		}
+	})
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

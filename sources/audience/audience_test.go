@@ -13,6 +13,10 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
+
+	"graygate/internal/background"
 )
 
 // patience is how long anything may take that a test waits for. Only a failing test waits so long.
@@ -233,5 +237,36 @@ func write(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// niceSource notes the niceness of the thread that loads.
+type niceSource struct{ nice chan int }
+
+func (s niceSource) load(context.Context, *Builder) error {
+	attr, err := unix.SchedGetAttr(0, 0)
+	if err == nil {
+		s.nice <- int(attr.Nice)
+	}
+	return err
+}
+func (niceSource) wait(ctx context.Context, _ error) bool { <-ctx.Done(); return false }
+func (niceSource) String() string                         { return "nowhere" }
+func (niceSource) close()                                 {}
+
+// Loads give way to event loops.
+func TestLoadGivesWay(t *testing.T) {
+	l, _ := newLoader(t)
+	a, err := l.Open(Config{Name: "vips", RedisURL: "redis://127.0.0.1:1", RedisKey: "vips"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := niceSource{make(chan int, 1)}
+	a.source = s
+	a.Start(nil)
+	defer a.Close()
+	wait(t, a, "a load", loadedWith(0))
+	if got := <-s.nice; got < background.Nice {
+		t.Errorf("niceness %d, want %d", got, background.Nice)
 	}
 }

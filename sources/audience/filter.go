@@ -64,14 +64,14 @@ func (f *filter) add(hash uint64) {
 // waited for the memory in vain.
 func (f *filter) has(hash uint64) bool {
 	if f.double {
-		return f.all(hash, approximateProbes)&f.all(^hash, approximateProbes) != 0
+		return f.all(hash, hash, approximateProbes)&f.all(mix(^hash), ^hash, approximateProbes) != 0
 	}
-	return f.all(hash, frontProbes) != 0
+	return f.all(hash, hash, frontProbes) != 0
 }
 
 // all is 1 if all bits are set that spread draws, else 0.
-func (f *filter) all(seed uint64, probes int) uint64 {
-	block, _ := bits.Mul64(mix(seed), f.blocks)
+func (f *filter) all(place, seed uint64, probes int) uint64 {
+	block, _ := bits.Mul64(place, f.blocks)
 	words := (*[blockBits / 64]uint64)(f.words[block*blockBits/64:])
 	word, set := mix(seed+golden), uint64(1)
 	for range probes {
@@ -84,17 +84,19 @@ func (f *filter) all(seed uint64, probes int) uint64 {
 // locate gives the bits of a hash, a part of at.
 func (f *filter) locate(hash uint64, at *[2 * approximateProbes]uint64) []uint64 {
 	if !f.double {
-		f.spread(hash, at[:frontProbes])
+		f.spread(hash, hash, at[:frontProbes])
 		return at[:frontProbes]
 	}
-	f.spread(hash, at[:approximateProbes])
-	f.spread(^hash, at[approximateProbes:])
+	f.spread(hash, hash, at[:approximateProbes])
+	f.spread(mix(^hash), ^hash, at[approximateProbes:])
 	return at[:]
 }
 
-// spread draws a block and, from an independent word, positions in it.
-func (f *filter) spread(seed uint64, at []uint64) {
-	block, _ := bits.Mul64(mix(seed), f.blocks)
+// spread takes the block at place, a part of 2^64, and draws positions in it from a seed. The first block of a member is at
+// its hash: so the members of a shard, which come one after another when a set is built, have theirs in a 64th of the filter, which the
+// processor's cache holds. The second one lies anywhere.
+func (f *filter) spread(place, seed uint64, at []uint64) {
+	block, _ := bits.Mul64(place, f.blocks)
 	word := mix(seed + golden)
 	for i := range at {
 		at[i] = block*blockBits + word%blockBits

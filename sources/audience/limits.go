@@ -13,9 +13,13 @@ const (
 	// DefaultRefresh is how long after one load from Redis the next one begins.
 	DefaultRefresh = time.Minute
 
-	// loadsAtOnce bounds the loads of one kind, files or Redis, that run at the same time: each may keep a core busy, which
-	// the event loops would lack.
-	loadsAtOnce = 2
+	// loadsAtOnce bounds the loads of one kind, files or Redis, that run at the same time. Event loops share their cores with one
+	// thread that gives way as they do with none, nearly, but feel two; and each load needs memory for a set more. A server that does not
+	// answer keeps the others' loads waiting no longer than dialTimeout or replyTimeout.
+	loadsAtOnce = 1
+
+	// scanBuffer is how much of a server's replies is read at once: about a page of e-mail addresses.
+	scanBuffer = 1 << 15
 
 	// minMapped is the smallest piece of memory outside the heap: two large pages of a processor, as one of them may be lost
 	// at its ends.

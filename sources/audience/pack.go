@@ -9,8 +9,7 @@ type packer struct {
 	numbers [classes]uint16 // by class: its number, from 1 on; 0: not met yet
 	met     uint16
 	fillers []filler // by the number of the class
-	hashes  []uint64 // by place, of all tables of a shard
-	taken   []bool   // by place
+	hashes  []uint64 // by place, of all tables of a shard; 0: the place is free
 	random  uint64   // which record gives way
 
 	strays map[string]struct{} // members that no table had room for
@@ -21,7 +20,6 @@ type packer struct {
 type filler struct {
 	places  []byte // the table's part of the shard's data
 	hashes  []uint64
-	taken   []bool
 	records int
 	width   int
 	buckets uint32
@@ -100,16 +98,16 @@ func (p *packer) allocate(take func(size int) []byte) shard {
 	}
 	out.data = take(size + overread)
 	if cap(p.hashes) < places {
-		p.hashes, p.taken = make([]uint64, places+places/16), make([]bool, places+places/16)
+		p.hashes = make([]uint64, places+places/16)
 	}
-	clear(p.taken[:cap(p.taken)])
+	clear(p.hashes[:places])
 	place := 0
 	for i := range p.fillers {
 		f, t := &p.fillers[i], out.tables[i]
 		n := int(t.buckets) * bucketPlaces
 		f.buckets = t.buckets
 		f.places = out.data[t.at:][:n*f.width]
-		f.hashes, f.taken = p.hashes[place:place+n], p.taken[place:place+n]
+		f.hashes = p.hashes[place : place+n]
 		place += n
 	}
 	return out
@@ -136,6 +134,7 @@ const (
 
 // insert gives a payload a place. If one is left over, that is in payload afterwards.
 func (p *packer) insert(f *filler, hash uint64, payload []byte) outcome {
+	hash = max(hash, 1) // 0 is that of a free place; both pick the same buckets
 	first, second := pick(hash, f.buckets)
 	if f.holds(first, hash, payload) || f.holds(second, hash, payload) {
 		return twice
@@ -166,10 +165,15 @@ func (p *packer) insert(f *filler, hash uint64, payload []byte) outcome {
 
 func (f *filler) at(place int) []byte { return f.places[place*f.width:][:f.width] }
 
+// bucket gives the hashes of a bucket's places.
+func (f *filler) bucket(bucket uint32) *[bucketPlaces]uint64 {
+	return (*[bucketPlaces]uint64)(f.hashes[int(bucket)*bucketPlaces:])
+}
+
 // holds tells whether a payload is in a bucket.
 func (f *filler) holds(bucket uint32, hash uint64, payload []byte) bool {
-	for place := int(bucket) * bucketPlaces; place < int(bucket+1)*bucketPlaces; place++ {
-		if f.taken[place] && f.hashes[place] == hash && bytes.Equal(f.at(place), payload) {
+	for i, h := range f.bucket(bucket) {
+		if h == hash && bytes.Equal(f.at(int(bucket)*bucketPlaces+i), payload) {
 			return true
 		}
 	}
@@ -178,10 +182,11 @@ func (f *filler) holds(bucket uint32, hash uint64, payload []byte) bool {
 
 // put stores a payload in a bucket, if that has room.
 func (f *filler) put(bucket uint32, hash uint64, payload []byte) bool {
-	for place := int(bucket) * bucketPlaces; place < int(bucket+1)*bucketPlaces; place++ {
-		if !f.taken[place] {
-			f.taken[place], f.hashes[place] = true, hash
-			copy(f.at(place), payload)
+	hashes := f.bucket(bucket)
+	for i := range hashes {
+		if hashes[i] == 0 {
+			hashes[i] = hash
+			copy(f.at(int(bucket)*bucketPlaces+i), payload)
 			return true
 		}
 	}
@@ -191,11 +196,11 @@ func (f *filler) put(bucket uint32, hash uint64, payload []byte) bool {
 // fillUp copies a record into all places that are left.
 func (f *filler) fillUp() {
 	some := 0
-	for some < len(f.taken) && !f.taken[some] {
+	for some < len(f.hashes) && f.hashes[some] == 0 {
 		some++
 	}
-	for place, taken := range f.taken {
-		if !taken {
+	for place, hash := range f.hashes {
+		if hash == 0 {
 			copy(f.at(place), f.at(some))
 		}
 	}

@@ -31,7 +31,8 @@ type redisSource struct {
 }
 
 const (
-	// scanCount is about how many members one SSCAN gives: the server answers nobody else meanwhile, which is well below a millisecond.
+	// scanCount is about how many members one SSCAN gives: the server answers nobody else meanwhile, which is most of a millisecond. More
+	// would make a load no faster.
 	scanCount = 1000
 
 	dialTimeout  = 5 * time.Second
@@ -94,33 +95,20 @@ func (s *redisSource) load(ctx context.Context, b *Builder) error {
 	quiet()
 	ctx, cancel := context.WithTimeout(ctx, scanTimeout)
 	defer cancel()
-	options := s.options
-	client := redis.NewClient(&options)
-	defer client.Close()
-	// The library looks at ctx between commands only. Closing ends the one that it waits for.
-	defer context.AfterFunc(ctx, func() { _ = client.Close() })()
-	conn := client.Conn()
-	defer conn.Close()
-	var buf []byte
-	for cursor := uint64(0); ; {
-		members, next, err := conn.SScan(ctx, s.key, cursor, "", scanCount).Result()
-		if err != nil {
-			return s.explain(err)
-		}
-		for _, m := range members {
-			buf = append(buf[:0], m...)
-			if err := b.Add(buf); err != nil {
-				return fmt.Errorf("%s: %w", s, err)
-			}
-		}
-		if next == 0 {
-			return nil
-		}
-		if err := ctx.Err(); err != nil {
-			return s.explain(err)
-		}
-		cursor = next
+	var refused error // of the builder
+	err := scanMembers(ctx, s.options, s.key, func(member []byte) error {
+		refused = b.Add(member)
+		return refused
+	})
+	switch {
+	case refused != nil:
+		return fmt.Errorf("%s: %w", s, refused)
+	case isContent(err):
+		return fmt.Errorf("%s: %w", s, err)
+	case err != nil:
+		return s.explain(err)
 	}
+	return nil
 }
 
 // explain says what to do about an error of the server or of the connection.
@@ -131,11 +119,13 @@ func (s *redisSource) explain(err error) error {
 		return fmt.Errorf("%s: the key is no set; name one that is, or mend what writes it", s)
 	case redis.IsAuthError(err):
 		fix = "mend the user and the password in the URL"
-	case redis.IsPermissionError(err):
+	case redis.IsPermissionError(err), redis.HasErrorPrefix(err, "NOPERM"):
 		fix = "let the user run SSCAN on that key"
 	case redis.HasErrorPrefix(err, "MOVED"), redis.HasErrorPrefix(err, "ASK"):
 		fix = "name the node of the cluster that has the key"
-	case redis.IsLoadingError(err):
+	case errors.Is(err, errReply):
+		fix = "see that what listens there is a Redis server"
+	case redis.IsLoadingError(err), redis.HasErrorPrefix(err, "LOADING"):
 		fix = "wait until the server has read its data"
 	case errors.Is(err, context.DeadlineExceeded):
 		fix = "see what keeps the server busy, or make the set smaller"

@@ -1,7 +1,9 @@
 package audience
 
 import (
+	"bufio"
 	"fmt"
+	"io"
 	"net"
 	"strconv"
 	"strings"
@@ -130,7 +132,12 @@ func TestRedisByTLS(t *testing.T) {
 	cert, key, trust := certificate(t)
 	port := freePort(t)
 	server := newRedis(t, "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-auth-clients", "no")
-	server.add("vips", "alice")
+	const n = 5000 // several pages
+	members := make([]string, n)
+	for i := range members {
+		members[i] = "user" + strconv.Itoa(i)
+	}
+	server.add("vips", members...)
 	c := Config{Name: "vips", RedisURL: "rediss://127.0.0.1:" + port, RedisKey: "vips", Refresh: often}
 	a := start(t, l, c)
 	want := "rediss://127.0.0.1:" + port + " vips: tls: failed to verify certificate: x509: certificate signed by unknown authority; see that the server is up and can be reached from here"
@@ -144,40 +151,59 @@ func TestRedisByTLS(t *testing.T) {
 	trusting.source.(*redisSource).options.TLSConfig.RootCAs = trust
 	trusting.Start(nil)
 	defer trusting.Close()
-	wait(t, trusting, "a load", loadedWith(1))
-	expect(t, trusting, "alice")
+	wait(t, trusting, "a load", loadedWith(n))
+	expect(t, trusting, "user0", "user4999", "!user5000")
 }
 
-// Close does not wait for a server that does not answer.
+// Close does not wait for a server that does not answer, be it from the beginning or after a page.
 func TestCloseWhileRedisHangs(t *testing.T) {
 	l, _ := newLoader(t)
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	row := func(pages int) {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		a := start(t, l, Config{Name: "vips", RedisURL: "redis://" + ln.Addr().String(), RedisKey: "vips"})
+		c, err := ln.Accept()
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		in := bufio.NewReader(c)
+		for asked := 0; asked <= pages; {
+			line, err := in.ReadString('\n') // the load is under way
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch word := strings.ToUpper(line); {
+			case pages == 0:
+				asked++
+			case strings.HasPrefix(word, "HELLO"):
+				_, _ = io.WriteString(c, "-ERR unknown command\r\n")
+			case strings.HasPrefix(word, "SSCAN"):
+				if asked++; asked <= pages {
+					_, _ = io.WriteString(c, "*2\r\n$1\r\n5\r\n*1\r\n$5\r\nalice\r\n")
+				}
+			}
+		}
+		closed := make(chan struct{})
+		go func() {
+			a.Close()
+			close(closed)
+		}()
+		select {
+		case <-closed:
+		case <-time.After(replyTimeout / 2):
+			t.Fatalf("after %d pages Close waits for the server", pages)
+		}
+		if got, want := a.Status(), (Status{Name: "vips"}); got != want {
+			t.Errorf("after %d pages: status %+v, want %+v", pages, got, want)
+		}
 	}
-	defer ln.Close()
-	a := start(t, l, Config{Name: "vips", RedisURL: "redis://" + ln.Addr().String(), RedisKey: "vips"})
-	c, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if _, err := c.Read(make([]byte, 1)); err != nil { // the load is under way
-		t.Fatal(err)
-	}
-	closed := make(chan struct{})
-	go func() {
-		a.Close()
-		close(closed)
-	}()
-	select {
-	case <-closed:
-	case <-time.After(replyTimeout / 2):
-		t.Fatal("Close waits for the server")
-	}
-	if got, want := a.Status(), (Status{Name: "vips"}); got != want {
-		t.Errorf("status %+v, want %+v", got, want)
-	}
+	row(0)
+	row(1)
+	row(3)
 }
 
 func TestPause(t *testing.T) {
