@@ -1,0 +1,98 @@
+package meter
+
+// Family is a metric: one name, with all its label values. The ones below are all that the gateway has of its own; values
+// of the process and the Go runtime come beside them.
+type Family struct {
+	Name   string
+	Kind   string // counter, gauge or histogram
+	Help   string
+	Labels []string
+	index  int // its place in the page, from 1; 0: it is not one of the below
+}
+
+// Families are all of them, in the order of the page.
+func Families() []*Family { return append([]*Family(nil), families...) }
+
+var families []*Family
+
+func family(kind, name, help string, labels ...string) Family {
+	return Family{Name: name, Kind: kind, Help: help, Labels: labels}
+}
+
+func init() {
+	families = []*Family{
+		&Requests, &RequestDuration, &UpstreamDuration,
+		&Connections, &ConnectionsTotal, &ConnectionsRefused, &Received, &Sent,
+		&Retries, &Fallbacks, &BreakerState, &EndpointUp, &ProbeResults, &Events,
+		&ConfigGeneration, &Reloads, &LastReloadSuccessful, &LastReloadTime,
+		&Assignments, &SampleRatioMismatch, &SampleRatioEvidence, &SampledUnits, &SamplesDropped,
+		&LoopLag, &AccessLogDropped, &Spans, &Build,
+	}
+	for i, f := range families {
+		f.index = i + 1
+	}
+}
+
+// What the registry counts itself.
+var (
+	Requests = family("counter", "graygate_requests_total",
+		"Requests that are over. is_gray is by assignment, upstream is the pool that answered: a fallback has is_gray=\"true\" and the stable pool; \"\" is the gateway itself.",
+		"service_name", "gray_rule_id", "is_gray", "http_status_code", "upstream")
+	RequestDuration = family("histogram", "graygate_request_duration_seconds",
+		"From the first byte of a request to the end of its answer.", "service_name", "gray_rule_id", "is_gray")
+	UpstreamDuration = family("histogram", "graygate_upstream_duration_seconds",
+		"The part of it that upstreams took, all attempts together; requests that asked none are left out.", "service_name", "gray_rule_id", "is_gray")
+	Assignments = family("counter", "graygate_experiment_assignments_total",
+		"Requests that an experiment assigned to a variant.", "tenant", "experiment", "variant")
+	SampleRatioMismatch = family("gauge", "graygate_experiment_sample_ratio_mismatch",
+		"1 once the units of an experiment do not split as its weights say, until weights or salt change. at is where units are counted: assignment, or outcome (they were answered).",
+		"tenant", "experiment", "at")
+	SampleRatioEvidence = family("gauge", "graygate_experiment_sample_ratio_log_evidence",
+		"Natural logarithm of the evidence against the weights; at 9.21 (10000 to 1) it is a mismatch.", "tenant", "experiment", "at")
+	SampledUnits = family("gauge", "graygate_experiment_sampled_units",
+		"Distinct units that the evidence rests on, one in 64 of all.", "tenant", "experiment", "at")
+	SamplesDropped = family("counter", "graygate_experiment_samples_dropped_total",
+		"Sampled units that were not tested as the queue of a loop was full.")
+)
+
+// What the parts of the gateway tell by collectors.
+var (
+	Connections = family("gauge", "graygate_connections",
+		"Connections of clients that are open.")
+	ConnectionsTotal = family("counter", "graygate_connections_total",
+		"Connections of clients that were accepted.")
+	ConnectionsRefused = family("counter", "graygate_connections_refused_total",
+		"Connections of clients that were closed at once, as a listener had all that it may have.")
+	Received = family("counter", "graygate_received_bytes_total",
+		"Bytes read from clients, without TLS.")
+	Sent = family("counter", "graygate_sent_bytes_total",
+		"Bytes written to clients, without TLS.")
+	Retries = family("counter", "graygate_retries_total",
+		"Further attempts of requests, by what the one before came to.", "reason")
+	Fallbacks = family("counter", "graygate_fallbacks_total",
+		"Requests assigned to gray that the stable pool served, as the gray pool could not.", "service_name")
+	BreakerState = family("gauge", "graygate_breaker_state",
+		"0 closed, 1 half-open, 2 open. endpoint=\"\" is the breaker of the pool.", "upstream", "endpoint")
+	EndpointUp = family("gauge", "graygate_endpoint_up",
+		"1 if the endpoint is given requests as far as its probes, breaker and outlier detection are concerned.", "upstream", "endpoint")
+	ProbeResults = family("counter", "graygate_probe_results_total",
+		"Probes of endpoints that are over, by result.", "upstream", "endpoint", "result")
+	Events = family("counter", "graygate_events_total",
+		"Changes of state, by kind.", "kind")
+	ConfigGeneration = family("gauge", "graygate_config_generation",
+		"Number of the snapshot in force; 1 is that of the start.")
+	Reloads = family("counter", "graygate_config_reloads_total",
+		"Reloads that are over, by result: ok or failed.", "result")
+	LastReloadSuccessful = family("gauge", "graygate_config_last_reload_successful",
+		"1 if the last reload went well, or there was none.")
+	LastReloadTime = family("gauge", "graygate_config_last_reload_timestamp_seconds",
+		"When the last reload ended, or the gateway began, in seconds since 1970.")
+	LoopLag = family("gauge", "graygate_loop_lag_seconds",
+		"How late the last tick of a loop was: how long a request waits for the loop.", "loop")
+	AccessLogDropped = family("counter", "graygate_access_log_dropped_total",
+		"Records that the access log lost, as its writer was behind or the file could not be written.")
+	Spans = family("counter", "graygate_spans_total",
+		"Spans, by what became of them: exported, dropped (the queue was full) or failed (the collector did not take them).", "result")
+	Build = family("gauge", "graygate_build_info",
+		"1, with what this program was built from.", "version", "goversion")
+)
