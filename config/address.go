@@ -36,6 +36,9 @@ func parseEndpoint(s string) (string, *problem) {
 	for _, scheme := range []string{"http://", "https://", "tcp://"} {
 		if rest, ok := strings.CutPrefix(s, scheme); ok {
 			rest, _, _ = strings.Cut(rest, "/")
+			if scheme == "https://" {
+				rest += ", and tls: on beside endpoints"
+			}
 			return "", &problem{What: "endpoint " + quoted(s) + " is a URL", Why: "an endpoint is a host and a port; the gateway speaks HTTP/1.1 to it", Fix: "write " + rest}
 		}
 	}

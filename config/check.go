@@ -28,15 +28,21 @@ type checker struct {
 	compiled map[uint64]*match.Experiments // by treeMark: the last that were compiled without a mistake
 	inForce  []inForce                     // what fill goes by; nil where they are too many
 	unread   map[Pos]bool                  // conditions of experiments that have mistakes, by their place
+
+	// Files that were found right: the same may be named by thousands of pools.
+	certified, listed map[string]bool
+	pairs             map[[2]string]bool
 }
 
 func check(s *source, f *File) *checker {
 	c := &checker{source: s, f: f, pools: newNames("upstream", "upstreams", f.Upstreams.Bad), unread: map[Pos]bool{}, compiled: map[uint64]*match.Experiments{}, asked: map[Pos]bool{}}
+	c.certified, c.listed, c.pairs = map[string]bool{}, map[string]bool{}, map[[2]string]bool{}
 	c.require(f.Listeners.written(), len(f.Listeners.Value) > 0 || f.Listeners.Bad, f.Listeners.At, "listeners", "add listeners: [{address: :8080}]")
 	c.require(f.Upstreams.written(), len(f.Upstreams.Value) > 0 || f.Upstreams.Bad, f.Upstreams.At, "upstreams", "add upstreams: {stable: {endpoints: [127.0.0.1:9101]}}")
 	c.require(f.Routes.written(), len(f.Routes.Value) > 0 || f.Routes.Bad, f.Routes.At, "routes", "add routes: [{name: main, stable: stable}]")
 	c.listeners()
 	c.numbers()
+	c.overload()
 	c.proxies()
 	c.checkAttributes()
 	c.upstreams()

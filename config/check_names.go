@@ -77,26 +77,6 @@ func (c *checker) sources(a FileAttribute) {
 	}
 }
 
-// upstreams checks the pools.
-func (c *checker) upstreams() {
-	for _, u := range c.f.Upstreams.Value {
-		c.name(u.Name, "upstream")
-		c.pools.add(u.Name.Value)
-		switch {
-		case !u.Endpoints.written():
-			c.fail(u.Name.At, problem{What: "upstream " + quoted(u.Name.Value) + " has no endpoints", Fix: "add endpoints: [127.0.0.1:9101]"})
-		case len(u.Endpoints.Value) == 0 && !u.Endpoints.Bad:
-			c.fail(u.Endpoints.At, problem{What: "endpoints are empty", Fix: "name at least one: [127.0.0.1:9101]"})
-		case len(u.Endpoints.Value) > MaxEndpoints:
-			c.fail(u.Endpoints.At, problem{What: fmt.Sprintf("more than %d endpoints", MaxEndpoints), Fix: "name fewer"})
-		}
-		first := map[string]Pos{}
-		for _, e := range u.Endpoints.Value {
-			once(c.source, first, e.Value, e.At, "endpoint "+quoted(e.Value))
-		}
-	}
-}
-
 // name checks what a route, an upstream or a rule is called. Reports whether it can be.
 func (c *checker) name(f Field[string], of string) bool {
 	if f.Set && !isName(f.Value) {

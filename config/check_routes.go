@@ -29,6 +29,7 @@ func (c *checker) routes() {
 				Fix:  "name another pool, or delete gray; for an A/A comparison define a second pool with the same endpoints",
 			})
 		}
+		c.limits(r)
 		c.rules(r)
 	}
 }

@@ -46,7 +46,7 @@ func TestDecide(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := Build(p, match.Lookups{}, upstream.NewRegistry(), 1)
+	s, err := Build(p, match.Lookups{}, upstream.NewRegistry(upstream.Options{Loops: 1}), 1)
 	if err != nil {
 		t.Fatal(err)
 	}

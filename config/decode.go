@@ -24,6 +24,8 @@ func decode(s *source, root ast.Node) *File {
 		key{"timeouts", func(n ast.Node) { f.Timeouts = d.timeouts(n) }},
 		key{"drain_timeout", func(n ast.Node) { f.DrainTimeout = d.duration(n, "drain_timeout") }},
 		key{"pid_file", func(n ast.Node) { f.PIDFile = d.pathOrOff(n, "pid_file") }},
+		key{"zone", func(n ast.Node) { f.Zone = d.nameOr(n, "zone", "off") }},
+		key{"overload", func(n ast.Node) { f.Overload = d.overload(n) }},
 		key{"trusted_proxies", func(n ast.Node) {
 			f.TrustedProxies = list(d, n, "trusted_proxies", "[%s]", func(n ast.Node) (Field[netip.Prefix], bool) {
 				p := scalar(d, n, "a trusted proxy", "an address or a network", parsePrefix)

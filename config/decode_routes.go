@@ -88,30 +88,6 @@ func (d *decoder) parseType(s string) (match.Type, *problem) {
 	return 0, &problem{What: quoted(s) + " is not a type", Fix: d.didYouMean(s, words, "known: "+strings.Join(words, ", "))}
 }
 
-func (d *decoder) upstream(name Field[string], n ast.Node) FileUpstream {
-	u := FileUpstream{Name: name}
-	ok := d.object(n, "an upstream",
-		key{"endpoints", func(n ast.Node) {
-			u.Endpoints = list(d, n, "endpoints", "[%s]", func(n ast.Node) (Field[string], bool) {
-				e := scalar(d, n, "an endpoint", hostPort, parseEndpoint)
-				return e, e.Set
-			})
-		}},
-		key{"breaker", func(n ast.Node) { u.Breaker = d.onOff(n, "breaker") }},
-		key{"probe", func(n ast.Node) {
-			u.Probe = scalar(d, n, "probe", "off", func(s string) (bool, *problem) {
-				if s == "off" {
-					return false, nil
-				}
-				return false, &problem{What: "probe must be off, not " + quoted(s), Why: "there are no probes in this version", Fix: "write off, or delete the key"}
-			})
-		}},
-		key{"retry", func(n ast.Node) { u.Retry = d.onOff(n, "retry") }},
-	)
-	u.Endpoints.Bad = u.Endpoints.Bad || !ok
-	return u
-}
-
 func (d *decoder) route(n ast.Node) (FileRoute, bool) {
 	r := FileRoute{At: place(n)}
 	ok := d.object(n, "a route",
@@ -122,6 +98,9 @@ func (d *decoder) route(n ast.Node) (FileRoute, bool) {
 		key{"stable", func(n ast.Node) { r.Stable = d.text(n, "stable") }},
 		key{"gray", func(n ast.Node) { r.Gray = d.text(n, "gray") }},
 		key{"rules", func(n ast.Node) { r.Rules = list(d, n, "rules", "", d.rule) }},
+		key{"fallback", func(n ast.Node) { r.Fallback = d.fallback(n) }},
+		key{"rate_limit", func(n ast.Node) { r.RateLimit = d.rateLimit(n) }},
+		key{"concurrency", func(n ast.Node) { r.Concurrency = d.concurrency(n) }},
 	)
 	return r, ok
 }

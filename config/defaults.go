@@ -33,6 +33,8 @@ func (s *source) fill(f *File, experiments []inForce) *Plan {
 	p.Loops = f.Loops.or(p.Loops)
 	p.DrainTimeout = f.DrainTimeout.or(p.DrainTimeout)
 	p.PIDFile = f.PIDFile.or(p.PIDFile)
+	p.Zone = f.Zone.or(p.Zone)
+	p.Overload = fillOverload(f.Overload)
 	p.Admin.Address = f.Admin.Value.Address.or("")
 	p.AccessLog = fillAccessLog(f.AccessLog.Value, p.AccessLog)
 	l, t := f.Limits.Value, f.Timeouts.Value
@@ -61,9 +63,7 @@ func (s *source) fill(f *File, experiments []inForce) *Plan {
 		})
 	}
 	for _, x := range f.Upstreams.Value {
-		p.Upstreams = append(p.Upstreams, Upstream{
-			Name: x.Name.Value, Endpoints: values[string](x.Endpoints.Value), Breaker: x.Breaker.or(true), Probe: x.Probe.or(false), Retry: x.Retry.or(true),
-		})
+		p.Upstreams = append(p.Upstreams, s.fillUpstream(x, p.Timeouts.Connect))
 	}
 	for _, x := range f.Routes.Value {
 		p.Routes = append(p.Routes, fillRoute(x))
@@ -84,6 +84,9 @@ func fillRoute(f FileRoute) PlanRoute {
 	r := PlanRoute{
 		Name: f.Name.Value, Tenant: f.Tenant.or(""), Host: f.Host.or(""), Path: f.Path.or("/"), Stable: f.Stable.Value, Gray: f.Gray.or(""),
 	}
+	r.Fallback = f.Fallback.or(FallbackGray)
+	r.RateLimit = fillRateLimit(f.RateLimit)
+	r.Concurrency = fillConcurrency(f.Concurrency)
 	for _, x := range f.Rules.Value {
 		rule := PlanRule{Name: x.Name.Value, When: trimWhen(x.When.Value), To: x.To.or(r.Gray)}
 		if x.Percent.Set {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -27,7 +28,7 @@ func TestDocExamples(t *testing.T) {
 		case "yaml":
 			p, err := Parse("graygate.yaml", []byte(complete(text)))
 			if err == nil {
-				_, err = Build(p, match.Lookups{}, upstream.NewRegistry(), 1)
+				_, err = Build(p, match.Lookups{}, upstream.NewRegistry(upstream.Options{Loops: 1}), 1)
 			}
 			if err != nil {
 				t.Errorf("%s\n%v", text, err)
@@ -96,6 +97,7 @@ func TestDocTables(t *testing.T) {
 		"variants.headers":          fmt.Sprintf("at most %d", MaxHeaders),
 		"variants.force":            fmt.Sprintf("at most %d", match.MaxForcedUnits),
 	}
+	maps.Copy(ranges, upstreamRanges())
 	documented := map[string][]string{}
 	for _, row := range docRows(t) {
 		id := row.section + "." + row.key
@@ -105,7 +107,7 @@ func TestDocTables(t *testing.T) {
 			if got := defaults[id]; got != want {
 				t.Errorf("%s: documented default %q, real %q", id, want, got)
 			}
-		} else if row.def == "required" && defaults[id] != "" && !slices.Contains(minimalKeys, id) {
+		} else if row.def == "required" && defaults[id] != "" && !slices.Contains(shortForms, id) {
 			t.Errorf("%s: documented as required, has the default %q", id, defaults[id])
 		}
 		want := ranges[id]
@@ -132,17 +134,17 @@ func TestDocTables(t *testing.T) {
 	}
 }
 
-// minimalKeys are those that the config behind defaultTexts has to have.
-var minimalKeys = []string{
-	"listeners.address", "upstreams.endpoints", "attributes.from", "routes.name", "routes.stable", "audiences.key", "layers.by",
-	"experiments.layer", "experiments.slots", "experiments.variants", "variants.weight", "exclude_exposed.slots",
-}
+// shortForms are the keys that defaultTexts writes without their names: http: /, A: 1.
+var shortForms = []string{"http.path", "variants.weight"}
 
-// defaultTexts is what the least config prints, by section and key. An attribute is added for its keys.
+// defaultTexts is what configs print beyond what they say, by section and key: some with as little as can be in each mapping,
+// at last the least there is.
 func defaultTexts(t *testing.T) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
 	for _, part := range []string{
+		fullestUpstreams,
+		"overload: {memory: 1%}\n",
 		"attributes: {a: {from: [cookie A], issue: true}}\nlayers: {a: {by: a}}\n" +
 			"experiments: {a: {layer: a, slots: [0], exclude_exposed: [{salt: x, slots: [0]}], variants: {A: 1}}}\n",
 		"attributes: {a: {from: [header A]}}\nlayers: {a: {by: a}}\nexperiments: {a: {layer: a, slots: [0], variants: {A: 1}}}\n" +
@@ -153,9 +155,20 @@ func defaultTexts(t *testing.T) map[string]string {
 		if err != nil {
 			t.Fatal(err)
 		}
+		written := map[string]bool{}
+		for path := range flatten(t, []byte(complete(part))) {
+			written[path] = true
+		}
 		for path, value := range flatten(t, p.YAML()) {
 			section, key := sectionOf(path)
-			texts[section+"."+key] = value
+			id := section + "." + key
+			switch {
+			case written[path] || strings.HasSuffix(path, ".*"):
+			case value == "" && slices.Contains(switches, id):
+				texts[id] = "on" // a mapping
+			default:
+				texts[id] = value
+			}
 		}
 	}
 	return texts

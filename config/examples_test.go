@@ -26,7 +26,7 @@ func TestExamples(t *testing.T) {
 			t.Errorf("%v", err)
 			continue
 		}
-		if _, err := Build(p, match.Lookups{}, upstream.NewRegistry(), 1); err != nil {
+		if _, err := Build(p, match.Lookups{}, upstream.NewRegistry(upstream.Options{Loops: 1}), 1); err != nil {
 			t.Errorf("%s: %v", file, err)
 		}
 		if q, err := Parse(file, p.YAML()); err != nil || !reflect.DeepEqual(p, q) {
@@ -47,10 +47,7 @@ func TestQuickstart(t *testing.T) {
 	want.Attributes = []Attribute{{Name: "userid", From: []match.Source{
 		{Kind: match.FromHeader, Name: "X-User-Id"}, {Kind: match.FromCookie, Name: "uid"}, {Kind: match.FromQuery, Name: "uid"},
 	}}}
-	want.Upstreams = []Upstream{
-		{Name: "stable", Endpoints: []string{"127.0.0.1:9101", "127.0.0.1:9102"}, Breaker: true, Retry: true},
-		{Name: "gray", Endpoints: []string{"127.0.0.1:9201"}, Breaker: true, Retry: true},
-	}
+	want.Upstreams = []Upstream{usual("stable", "127.0.0.1:9101", "127.0.0.1:9102"), usual("gray", "127.0.0.1:9201")}
 	want.Routes = []PlanRoute{{Name: "demo", Path: "/", Stable: "stable", Gray: "gray", Rules: []PlanRule{
 		{Name: "tagged", When: "tag == 'gray' or gray_version == 'v2'", To: "gray"},
 		{Name: "ramp", HasPercent: true, PPM: 100_000, By: "userid", Salt: "ramp", To: "gray"},
@@ -103,8 +100,17 @@ access_log: {nothing_like_it: 1}
 limits: {nothing_like_it: 1}
 timeouts: {nothing_like_it: 1}
 attributes: {x: {nothing_like_it: 1}, y: {issue: {nothing_like_it: 1}}}
-upstreams: {x: {nothing_like_it: 1}}
-routes: [{nothing_like_it: 1}, {rules: [{nothing_like_it: 1}]}]
+upstreams:
+  x: {nothing_like_it: 1}
+  y: {endpoints: [{nothing_like_it: 1}], balance: {nothing_like_it: 1}, connections: {nothing_like_it: 1}, tls: {nothing_like_it: 1}}
+  z: {breaker: {nothing_like_it: 1}, outlier: {nothing_like_it: 1}, retry: {nothing_like_it: 1}, probe: {nothing_like_it: 1}}
+  p: {probe: {http: {nothing_like_it: 1}}}
+  q: {probe: {tcp: {nothing_like_it: 1}}}
+routes:
+  - {nothing_like_it: 1}
+  - {rules: [{nothing_like_it: 1}]}
+  - {rate_limit: {nothing_like_it: 1}, concurrency: {nothing_like_it: 1}}
+overload: {nothing_like_it: 1}
 geo: {nothing_like_it: 1}
 audiences: {x: {nothing_like_it: 1}}
 layers: {x: {nothing_like_it: 1}}
@@ -114,7 +120,9 @@ experiments: {x: {nothing_like_it: 1}, y: {exclude_exposed: [{nothing_like_it: 1
 assignments: {nothing_like_it: 1}
 `
 	sections := []string{
-		"", "listeners", "admin", "access_log", "limits", "timeouts", "attributes", "issue", "upstreams", "routes", "rules",
+		"", "listeners", "admin", "access_log", "limits", "timeouts", "attributes", "issue",
+		"upstreams", "endpoints", "balance", "connections", "tls", "breaker", "outlier", "retry", "probe", "http", "tcp",
+		"routes", "rules", "rate_limit", "concurrency", "overload",
 		"geo", "audiences", "layers", "holdouts", "metadata_types", "experiments", "exclude_exposed", "variants", "assignments",
 	}
 	_, err := Parse("x", []byte(text))
@@ -133,12 +141,12 @@ assignments: {nothing_like_it: 1}
 // ofNames are the mappings whose keys are the user's to choose, ofAnything those whose shape is.
 var (
 	ofNames = []string{"attributes", "upstreams", "audiences", "layers", "holdouts", "metadata_types", "experiments",
-		"experiments.*.variants", "experiments.*.variants.*.headers"}
+		"experiments.*.variants", "experiments.*.variants.*.headers", "upstreams.*.endpoints.*.labels", "upstreams.*.probe.http.headers"}
 	ofAnything = []string{"experiments.*.metadata", "metadata_types.*.schema"}
 )
 
-// flatten gives the scalar values of a config by path, names and list indexes as *. Mappings and lists are there too, with an
-// empty text.
+// flatten gives the scalar values of a config by path, names and list indexes as *. Lists of them are there too; mappings and other
+// lists have an empty text.
 func flatten(t *testing.T, text []byte) map[string]string {
 	t.Helper()
 	root := newSource("x", string(text)).parseTree(string(text))
@@ -169,8 +177,14 @@ func flatten(t *testing.T, text []byte) map[string]string {
 			for _, v := range n.Values {
 				walk(path+".*", v)
 			}
-			if len(n.Values) == 0 {
-				out[path] = "[]"
+			var texts []string
+			for _, v := range n.Values {
+				if s, ok := v.(ast.ScalarNode); ok {
+					texts = append(texts, s.GetToken().Value)
+				}
+			}
+			if len(texts) == len(n.Values) {
+				out[path] = "[" + strings.Join(texts, ", ") + "]"
 				return
 			}
 		default:

@@ -53,7 +53,7 @@ func compileIn(folder, text string) (*Snapshot, error) {
 	for _, a := range plan.Audiences {
 		looked.Audiences[a.Name] = members{"ivan"}
 	}
-	return Build(plan, looked, upstream.NewRegistry(), 1)
+	return Build(plan, looked, upstream.NewRegistry(upstream.Options{Loops: 1}), 1)
 }
 
 func snapshotOf(t testing.TB, text string) *Snapshot {

@@ -20,6 +20,8 @@ type File struct {
 	Timeouts       Field[FileTimeouts]
 	DrainTimeout   Field[time.Duration]
 	PIDFile        Field[string] // "" is off
+	Zone           Field[string] // "" is off
+	Overload       Field[FileOverload]
 	TrustedProxies Field[[]Field[netip.Prefix]]
 	Attributes     Field[[]FileAttribute]
 	Upstreams      Field[[]FileUpstream]
@@ -107,20 +109,14 @@ type FileAttribute struct {
 	Issue   Field[FileIssue]
 }
 
-// FileUpstream is an entry of upstreams.
-type FileUpstream struct {
-	Name      Field[string]
-	Endpoints Field[[]Field[string]]
-	Breaker   Field[bool]
-	Probe     Field[bool]
-	Retry     Field[bool]
-}
-
 // FileRoute is an entry of routes.
 type FileRoute struct {
 	At                                     Pos
 	Name, Tenant, Host, Path, Stable, Gray Field[string]
 	Rules                                  Field[[]FileRule]
+	Fallback                               Field[Fallback]
+	RateLimit                              Field[FileRateLimit]
+	Concurrency                            Field[FileConcurrency]
 }
 
 // FileRule is an entry of rules.

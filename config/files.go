@@ -87,25 +87,40 @@ func reason(err error) string {
 	return err.Error()
 }
 
-// contents reads a small file of which it is known that it is there.
+// contents reads a small file.
 func (c *checker) contents(f Field[string], of string, most int64) ([]byte, bool) {
 	if !c.file(f, of) {
 		return nil, false
 	}
-	file, err := os.Open(c.absolute(f.Value))
-	if err == nil {
-		defer file.Close()
-		var text []byte
-		if text, err = io.ReadAll(io.LimitReader(file, most+1)); err == nil && int64(len(text)) > most {
-			c.fail(f.At, problem{What: fmt.Sprintf("%s %s is larger than %s", of, quoted(f.Value), formatSize(most)), Fix: "is it the right file?"})
-			return nil, false
-		}
-		if err == nil {
-			return text, true
-		}
+	text, err := readSmall(c.absolute(f.Value), most)
+	if errors.Is(err, errTooLarge) {
+		c.fail(f.At, problem{What: fmt.Sprintf("%s %s is larger than %s", of, quoted(f.Value), formatSize(most)), Fix: "is it the right file?"})
+		return nil, false
 	}
-	c.badFile(f, of, err)
-	return nil, false
+	if err != nil {
+		c.badFile(f, of, err)
+		return nil, false
+	}
+	return text, true
+}
+
+var errTooLarge = errors.New("it is too large")
+
+// readSmall reads a plain file of at most so many bytes.
+func readSmall(path string, most int64) ([]byte, error) {
+	if err := probeFile(path); err != nil {
+		return nil, err
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	text, err := io.ReadAll(io.LimitReader(file, most+1))
+	if err == nil && int64(len(text)) > most {
+		return nil, errTooLarge
+	}
+	return text, err
 }
 
 // keyFile makes sure that a file holds a key.
@@ -139,18 +154,21 @@ func parseRedis(s string) (string, *problem) {
 	return "", p
 }
 
-// secret finds the password of a URL.
-var secret = regexp.MustCompile(`(://[^/\s:@]*:)(\S*)@`)
+// password finds the password of a URL, credentials what a check sends as Authorization.
+var (
+	password    = regexp.MustCompile(`(://[^/\s:@]*:)(\S*)(@)`)
+	credentials = regexp.MustCompile(`(?i)(\bauthorization['"]?:\s*)([^\s,}][^,}]*)()`)
+)
 
-// mask hides the passwords in a line of a config that an error shows; what stands behind keeps its column.
+// mask hides the secrets in a line of a config that an error shows; what stands behind keeps its column.
 func mask(line string) string {
-	if !strings.Contains(line, "@") {
-		return line
+	for _, secret := range []*regexp.Regexp{password, credentials} {
+		line = secret.ReplaceAllStringFunc(line, func(found string) string {
+			parts := secret.FindStringSubmatch(found)
+			return parts[1] + strings.Repeat("*", len([]rune(parts[2]))) + parts[3]
+		})
 	}
-	return secret.ReplaceAllStringFunc(line, func(url string) string {
-		parts := secret.FindStringSubmatch(url)
-		return parts[1] + strings.Repeat("*", len([]rune(parts[2]))) + "@"
-	})
+	return line
 }
 
 // parseCookieName checks the name of a cookie (RFC 6265 section 4.1.1).

@@ -65,7 +65,7 @@ func TestMutations(t *testing.T) {
 	pieces := []string{
 		":", ": ", " ", "\n", "\n  ", "\n      - ", "- ", "[", "]", "{", "}", ",", "\"", "'", "#", " #", "&a ", "*a", "!a ", "|", ">-\n", "? ",
 		"\t", "\r\n", "---\n", "...\n", "<<: ", "~", "null", "true", "5", "0.00001", "off", "listeners", "routes", "percent", "by", "salt", "when",
-		"gray", "stable", "userid", "é", "layer: search", "slots: [0-499]", "0-9999", "active", "archived", "acme/", "/*", "holdout", "100", "search_v1", "color", "\x00", "\xff", "\\", "%", "@", "`", "==", "and",
+		"gray", "stable", "userid", "é", "layer: search", "slots: [0-499]", "0-9999", "active", "archived", "acme/", "/*", "holdout", "100", "search_v1", "color", "dns: a:1", "file", "consistent", "queue", "p95", "50%", "0s", "1h", "tls", "probe", "in_flight", "5/m", "auto", "\x00", "\xff", "\\", "%", "@", "`", "==", "and",
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		text := slices.Clone(rapid.SampledFrom(good).Draw(t, "file"))
@@ -87,7 +87,7 @@ func checkParse(t failer, text []byte) {
 		checkPlaces(t, text, err)
 		return
 	}
-	if _, err := Build(p, p.named(), upstream.NewRegistry(), 1); err != nil {
+	if _, err := Build(p, p.named(), upstream.NewRegistry(upstream.Options{Loops: 1}), 1); err != nil {
 		t.Fatalf("what was accepted is not built: %v", err)
 	}
 	q, err := Parse("printed", p.YAML())
@@ -185,7 +185,7 @@ func TestManyExperiments(t *testing.T) {
 		t.Errorf("%d steps of analysis, at most %d in all", spent, maxAnalysis)
 	}
 	p := s.fill(f, experimentsInForce(f))
-	if _, err := Build(p, p.named(), upstream.NewRegistry(), 1); err != nil || len(p.Experiments) != 1000 {
+	if _, err := Build(p, p.named(), upstream.NewRegistry(upstream.Options{Loops: 1}), 1); err != nil || len(p.Experiments) != 1000 {
 		t.Errorf("%d experiments, %v", len(p.Experiments), err)
 	}
 }

@@ -12,7 +12,10 @@ import (
 	"net/netip"
 	"time"
 
+	"graygate/limiter"
 	"graygate/match"
+	"graygate/probes"
+	"graygate/upstream"
 )
 
 // Plan is a whole config: every default filled in, every name resolved, every value in range. It is made by
@@ -24,12 +27,14 @@ type Plan struct {
 	AccessLog      AccessLog
 	Limits         Limits
 	Timeouts       Timeouts
-	DrainTimeout   time.Duration  // how long a stopping gateway waits for what is in flight
-	PIDFile        string         // "" is none
-	TrustedProxies []netip.Prefix // peers whose X-Forwarded-For and the like are believed; masked, IPv4 never as IPv6
-	Attributes     []Attribute    // as declared, in the order of the file; the built-in ones are not among them
-	Upstreams      []Upstream     // in the order of the file
-	Routes         []PlanRoute    // at least one, in the order of the file
+	DrainTimeout   time.Duration    // how long a stopping gateway waits for what is in flight
+	PIDFile        string           // "" is none
+	Zone           string           // where this gateway stands; "" is nowhere
+	Overload       *probes.Overload // when requests are shed; nil is never
+	TrustedProxies []netip.Prefix   // peers whose X-Forwarded-For and the like are believed; masked, IPv4 never as IPv6
+	Attributes     []Attribute      // as declared, in the order of the file; the built-in ones are not among them
+	Upstreams      []Upstream       // in the order of the file
+	Routes         []PlanRoute      // at least one, in the order of the file
 
 	Geo           Geo
 	Audiences     []Audience // in the order of the file, as all that follow
@@ -82,12 +87,20 @@ type Attribute = match.Attribute
 
 // Upstream is one pool.
 type Upstream struct {
-	Name      string
-	Endpoints []string // host:port, at least one, without repeats
-	Breaker   bool     // leave endpoints alone for a while that keep failing
-	Probe     bool     // ask endpoints for their health; always false so far
-	Retry     bool     // try another endpoint where that is safe
+	Pool     upstream.PoolConfig // its TLS is not opened: see [Snapshot]
+	Probe    *probes.Check       // how its endpoints are asked for their health, its TLS nil; nil: not at all
+	ProbeTLS *upstream.TLS       // how checks connect, not opened; nil: plain
 }
+
+// Fallback says where a request goes when the pool that it was assigned to cannot serve.
+type Fallback uint8
+
+// The kinds of fallback.
+const (
+	FallbackGray Fallback = iota // from any other pool to the route's stable one
+	FallbackOff                  // nowhere
+	FallbackBoth                 // from stable to gray, too
+)
 
 // PlanRoute is a host and a path prefix, and where their requests go.
 type PlanRoute struct {
@@ -98,6 +111,10 @@ type PlanRoute struct {
 	Stable string     // a pool
 	Gray   string     // a pool, or "" if none
 	Rules  []PlanRule // the first that matches wins; may be empty
+
+	Fallback    Fallback
+	RateLimit   *limiter.RateLimit   // nil is none
+	Concurrency *limiter.Concurrency // nil is none
 }
 
 // PlanRule sends those requests to a pool that meet its condition and fall into its share. At least one of When and

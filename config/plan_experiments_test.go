@@ -256,7 +256,7 @@ func (d *drawer) experiment(p *Plan, name string, layer Layer) Experiment {
 		}
 	}
 	for i, name := range d.names("variants", 1) {
-		v := Variant{Name: name, Weight: rapid.Uint32Range(1, MaxWeight).Draw(t, "weight"), To: d.one("", p.Upstreams[0].Name)}
+		v := Variant{Name: name, Weight: rapid.Uint32Range(1, MaxWeight).Draw(t, "weight"), To: d.one("", p.Upstreams[0].Pool.Name)}
 		if d.bool() {
 			v.Headers = []Header{{"X-" + name, d.one("a: b", "'", "#", "off", "{}")}, {"on", "ü"}}
 			v.Force = []string{fmt.Sprint(i) + d.text()}

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"net/netip"
+	"path/filepath"
 	"reflect"
 	"testing"
 	"time"
@@ -33,7 +34,7 @@ routes: [{name: main, stable: stable}]
 		},
 		DrainTimeout: 30 * time.Second,
 		Geo:          Geo{Language: "en"},
-		Upstreams:    []Upstream{{Name: "stable", Endpoints: []string{"127.0.0.1:9101"}, Breaker: true, Retry: true}},
+		Upstreams:    []Upstream{usual("stable", "127.0.0.1:9101")},
 		Routes:       []PlanRoute{{Name: "main", Path: "/", Stable: "stable"}},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -101,10 +102,7 @@ routes:
 				From: []match.Source{{Kind: match.FromHeader, Name: "X"}, {Kind: match.FromIP}, {Kind: match.FromConst, Name: "A b"}},
 			},
 		},
-		Upstreams: []Upstream{
-			{"b", []string{"[::1]:9101", "backend.example:80"}, false, false, false},
-			{"a", []string{"127.0.0.1:9101"}, true, false, true},
-		},
+		Upstreams: []Upstream{usual("b", "[::1]:9101", "backend.example:80"), usual("a", "127.0.0.1:9101")},
 		Routes: []PlanRoute{{
 			Name: "shop", Host: "shop.example.com", Path: "/a/b", Stable: "b", Gray: "a", Rules: []PlanRule{
 				{Name: "one", When: "os == 'ios'", HasPercent: true, PPM: 1, By: "os", Salt: "pepper", To: "b"},
@@ -113,6 +111,11 @@ routes:
 			},
 		}},
 	}
+	want.Upstreams[0].Pool.Breaker = nil
+	want.Upstreams[0].Pool.Retry = upstream.Retry{Attempts: 1}
+	for i := range want.Upstreams {
+		want.Upstreams[i].Pool.ConnectTimeout = 300 * time.Millisecond
+	}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
@@ -120,8 +123,12 @@ routes:
 
 // TestPrintedReadsBack: what a plan prints is read as the same plan, and a plan that was read can be built.
 func TestPrintedReadsBack(t *testing.T) {
+	folder, err := filepath.Abs("testdata/files")
+	if err != nil {
+		t.Fatal(err)
+	}
 	rapid.Check(t, func(t *rapid.T) {
-		want := drawPlan(t)
+		want := drawPlan(t, folder)
 		text := want.YAML()
 		got, err := Parse("printed.yaml", text)
 		if err != nil {
@@ -130,14 +137,14 @@ func TestPrintedReadsBack(t *testing.T) {
 		if !reflect.DeepEqual(got, want) {
 			t.Fatalf("%s\ngot  %+v\nwant %+v", text, got, want)
 		}
-		if _, err := Build(got, got.named(), upstream.NewRegistry(), 1); err != nil {
+		if _, err := Build(got, got.named(), upstream.NewRegistry(upstream.Options{Loops: 1}), 1); err != nil {
 			t.Fatalf("%s\nis not built: %v", text, err)
 		}
 	})
 }
 
 // drawPlan makes any plan there can be, short ones.
-func drawPlan(t *rapid.T) *Plan {
+func drawPlan(t *rapid.T, folder string) *Plan {
 	d := &drawer{t}
 	p := Defaults()
 	for i := range rapid.IntRange(1, 3).Draw(t, "listeners") {
@@ -169,6 +176,7 @@ func drawPlan(t *rapid.T) *Plan {
 		unit := rapid.SampledFrom([]time.Duration{1, time.Microsecond, time.Millisecond, time.Second, time.Minute, time.Hour}).Draw(t, "unit")
 		*f = min(MaxTimeout, max(MinTimeout, unit*time.Duration(rapid.IntRange(1, 5000).Draw(t, "n"))))
 	}
+	p.Zone, p.Overload = d.one("", "eu-1a", "on", "1"), d.overload()
 	p.PIDFile = d.path()
 	if d.bool() {
 		p.PIDFile = ""
@@ -194,12 +202,13 @@ func drawPlan(t *rapid.T) *Plan {
 	p.Attributes = append(p.Attributes, Attribute{Name: "tenant", From: []match.Source{{Kind: match.FromHeader, Name: "X-Tenant"}}})
 	pools := d.names("upstreams", 2)
 	for _, name := range pools {
-		p.Upstreams = append(p.Upstreams, Upstream{name, []string{d.one("127.0.0.1:1", "[::1]:65535", "a.example:80"), "x:1"}, d.bool(), false, d.bool()})
+		p.Upstreams = append(p.Upstreams, d.pool(&p, name, folder))
 	}
 	for i, name := range d.names("routes", 1) {
 		r := PlanRoute{Name: name, Host: d.one("", "a.example", "[::1]", "10.0.0.1"), Path: fmt.Sprintf("/%s%d", d.one("a/b:", "-", "%20", "~"), i)}
 		r.Tenant = d.one("", "acme", "on")
 		r.Stable, r.Gray = pools[0], d.one("", pools[1])
+		d.limits(&r)
 		for _, rule := range d.names("rules", 0) {
 			r.Rules = append(r.Rules, d.rule(rule, pools, len(r.Rules)))
 		}

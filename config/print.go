@@ -37,6 +37,8 @@ func (p *Plan) YAML() []byte {
 	} else {
 		w.line(0, "pid_file: %s", quote(p.PIDFile))
 	}
+	w.line(0, "zone: %s", orOff(p.Zone))
+	w.line(0, "overload: %s", overloadText(p.Overload))
 	proxies := make([]string, len(p.TrustedProxies))
 	for i, t := range p.TrustedProxies {
 		proxies[i] = t.String()
@@ -95,17 +97,6 @@ func (w *printer) attributes(attributes []Attribute, issued []Issued) {
 	}
 }
 
-func (w *printer) upstreams(upstreams []Upstream) {
-	w.line(0, "upstreams:")
-	for _, u := range upstreams {
-		w.line(1, "%s:", quote(u.Name))
-		w.line(2, "endpoints: %s", flow(u.Endpoints))
-		w.line(2, "breaker: %s", onOff(u.Breaker))
-		w.line(2, "probe: %s", onOff(u.Probe))
-		w.line(2, "retry: %s", onOff(u.Retry))
-	}
-}
-
 func (w *printer) route(r PlanRoute) {
 	w.line(1, "- name: %s", quote(r.Name))
 	if r.Tenant != "" {
@@ -119,6 +110,9 @@ func (w *printer) route(r PlanRoute) {
 	if r.Gray != "" {
 		w.line(2, "gray: %s", quote(r.Gray))
 	}
+	w.line(2, "fallback: %s", fallbacks[r.Fallback])
+	w.line(2, "rate_limit: %s", rateLimitText(r.RateLimit))
+	w.line(2, "concurrency: %s", concurrencyText(r.Concurrency))
 	if len(r.Rules) == 0 {
 		w.line(2, "rules: []")
 		return
@@ -161,6 +155,14 @@ func flow(items []string) string {
 		quotes[i] = quote(s)
 	}
 	return "[" + strings.Join(quotes, ", ") + "]"
+}
+
+// quoteKey writes the key of a mapping on one line: a colon in a plain text is one in a value only.
+func quoteKey(s string) string {
+	if key := quote(s); key != s || !strings.Contains(s, ":") {
+		return key
+	}
+	return "'" + s + "'"
 }
 
 // plain are the texts that need no quotes, in flow or block: they begin with a letter, a slash, or an address,

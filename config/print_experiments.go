@@ -172,11 +172,7 @@ func flowValue(v any) string {
 	case map[string]any:
 		var parts []string
 		for _, k := range slices.Sorted(maps.Keys(v)) {
-			key := quote(k)
-			if key == k && strings.Contains(k, ":") {
-				key = "'" + k + "'" // a colon in a plain text is one in a value only
-			}
-			parts = append(parts, key+": "+flowValue(v[k]))
+			parts = append(parts, quoteKey(k)+": "+flowValue(v[k]))
 		}
 		return "{" + strings.Join(parts, ", ") + "}"
 	case []any:

@@ -62,7 +62,7 @@ func readRulesDoc(t *testing.T) rulesDoc {
 		if err != nil {
 			t.Fatalf("%s\n%v", block[2], err)
 		}
-		snap, err := Build(p, lookups, upstream.NewRegistry(), 1)
+		snap, err := Build(p, lookups, upstream.NewRegistry(upstream.Options{Loops: 1}), 1)
 		if err != nil {
 			t.Fatal(err)
 		}

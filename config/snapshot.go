@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"slices"
 
+	"graygate/limiter"
 	"graygate/match"
+	"graygate/probes"
 	"graygate/upstream"
 )
 
@@ -22,6 +24,9 @@ type Snapshot struct {
 	Issues     []Issue                   // what is given to requests that come without
 	Told       Told
 
+	HashKeys []int                    // by the index of a pool: the attribute that its endpoint is chosen by, -1 for none
+	Checks   map[string]*probes.Check // by the name of the pool, its TLS opened; those that are probed
+
 	trees       map[string]*Tree // by tenant, "" the first
 	tenant      int              // the attribute that tells the tenant, -1 if none is declared
 	overrideKey []byte           // nil: overrides are off
@@ -35,6 +40,12 @@ type Route struct {
 	Gray    *upstream.Pool // nil if there is none
 	Rules   *match.RuleSet
 	Targets []Target // by the index of the rule
+
+	Fallback      Fallback
+	RateLimit     *limiter.RateLimit   // nil is none
+	RateBy        int                  // the attribute whose value has a bucket of its own, -1 if all have one
+	Concurrency   *limiter.Concurrency // nil is none
+	ConcurrencyBy int                  // the attribute whose value is counted by itself, -1 if all are counted as one
 }
 
 // Target is where a rule sends to.
@@ -60,7 +71,7 @@ func (nobody) Contains([]byte) bool { return false }
 
 // Build compiles a plan. Its conditions ask lookups, which must have every audience of the plan. The endpoints come from
 // reg, which keeps those that the snapshot before it had too and marks the others as removed; on an error reg is left
-// as it was. For a plan from [Parse] the error can only be that a key file cannot be read.
+// as it was. For a plan from [Parse] the error can only be that a key file or a certificate cannot be read any more.
 func Build(p *Plan, lookups match.Lookups, reg *upstream.Registry, generation uint64) (*Snapshot, error) {
 	s := &Snapshot{Generation: generation, Plan: p}
 	keys, err := readKeys(p)
@@ -76,15 +87,20 @@ func Build(p *Plan, lookups match.Lookups, reg *upstream.Registry, generation ui
 	s.Told = told(p.Assignments.Cookie)
 	s.issues(keys)
 	s.tenant = slices.Index(c.schema.Names(), tenantAttribute)
-	configs := make([]upstream.PoolConfig, len(p.Upstreams))
-	for i, u := range p.Upstreams {
-		configs[i] = upstream.PoolConfig{
-			Name: u.Name, Endpoints: u.Endpoints, ConnectTimeout: p.Timeouts.Connect, Retry: u.Retry, Breaker: u.Breaker,
-		}
+	if err := s.openPools(reg); err != nil {
+		return nil, err
 	}
-	s.Pools = reg.Pools(configs)
 	for i, r := range p.Routes {
-		route := &Route{Index: i, Name: r.Name, Stable: s.Pools[r.Stable], Gray: s.Pools[r.Gray], Rules: c.rules[i]}
+		route := &Route{
+			Index: i, Name: r.Name, Stable: s.Pools[r.Stable], Gray: s.Pools[r.Gray], Rules: c.rules[i],
+			Fallback: r.Fallback, RateLimit: r.RateLimit, RateBy: -1, Concurrency: r.Concurrency, ConcurrencyBy: -1,
+		}
+		if r.RateLimit != nil {
+			route.RateBy = s.attribute(r.RateLimit.By)
+		}
+		if r.Concurrency != nil {
+			route.ConcurrencyBy = s.attribute(r.Concurrency.By)
+		}
 		for _, x := range r.Rules {
 			route.Targets = append(route.Targets, Target{Rule: x.Name, Pool: s.Pools[x.To], Gray: x.To != r.Stable})
 		}
@@ -92,6 +108,43 @@ func Build(p *Plan, lookups match.Lookups, reg *upstream.Registry, generation ui
 	}
 	s.plantTrees(c)
 	return s, nil
+}
+
+// openPools makes the pools, once all that they need could be read.
+func (s *Snapshot) openPools(reg *upstream.Registry) error {
+	configs := make([]upstream.PoolConfig, len(s.Plan.Upstreams))
+	s.Checks = map[string]*probes.Check{}
+	files := newOpener()
+	for i := range s.Plan.Upstreams {
+		u := &s.Plan.Upstreams[i]
+		pool, checkTLS, err := files.upstream(u)
+		if err != nil {
+			return err
+		}
+		configs[i] = pool
+		if u.Probe != nil {
+			check := *u.Probe
+			check.TLS = checkTLS
+			s.Checks[pool.Name] = &check
+		}
+	}
+	s.Pools = reg.Pools(configs, s.Plan.Zone)
+	for _, c := range configs {
+		index := s.Pools[c.Name].Index
+		for len(s.HashKeys) <= index {
+			s.HashKeys = append(s.HashKeys, -1)
+		}
+		s.HashKeys[index] = s.attribute(c.Balance.Key)
+	}
+	return nil
+}
+
+// attribute is the index of an attribute in Schema, -1 for none.
+func (s *Snapshot) attribute(name string) int {
+	if name == "" {
+		return -1
+	}
+	return slices.Index(s.Schema.Names(), name)
 }
 
 // compiled is what of a plan is made without touching anything outside it.

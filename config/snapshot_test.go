@@ -33,7 +33,7 @@ func TestBuild(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reg := upstream.NewRegistry()
+	reg := upstream.NewRegistry(upstream.Options{Loops: 1})
 	s, err := Build(p, match.Lookups{}, reg, 7)
 	if err != nil {
 		t.Fatal(err)
@@ -48,7 +48,7 @@ func TestBuild(t *testing.T) {
 	if rest.Index != 1 || rest.Stable != s.Pools["gray"] || rest.Gray != nil || len(rest.Targets) != 0 {
 		t.Errorf("route %+v", rest)
 	}
-	if c := s.Pools["gray"]; c.Retry || c.ConnectTimeout.Seconds() != 5 || len(c.Endpoints) != 1 {
+	if c := s.Pools["gray"]; c.Retry.Attempts != 1 || c.ConnectTimeout.Seconds() != 5 || len(c.Endpoints()) != 1 {
 		t.Errorf("pool %+v", c)
 	}
 
@@ -81,7 +81,7 @@ func TestBuild(t *testing.T) {
 
 // TestBuildKeepsEndpoints: what both configs have is the same object, what is gone is marked.
 func TestBuildKeepsEndpoints(t *testing.T) {
-	reg := upstream.NewRegistry()
+	reg := upstream.NewRegistry(upstream.Options{Loops: 1})
 	build := func(endpoints string) *Snapshot {
 		p, err := Parse("graygate.yaml", []byte("listeners: [{address: :8080}]\nupstreams: {stable: {endpoints: "+endpoints+"}}\nroutes: [{name: a, stable: stable}]\n"))
 		if err != nil {
@@ -93,8 +93,8 @@ func TestBuildKeepsEndpoints(t *testing.T) {
 		}
 		return s
 	}
-	before := build("[127.0.0.1:1, 127.0.0.1:2]").Pools["stable"].Endpoints
-	after := build("[127.0.0.1:2, 127.0.0.1:3]").Pools["stable"].Endpoints
+	before := build("[127.0.0.1:1, 127.0.0.1:2]").Pools["stable"].Endpoints()
+	after := build("[127.0.0.1:2, 127.0.0.1:3]").Pools["stable"].Endpoints()
 	if before[1] != after[0] || after[0].Removed() || !before[0].Removed() || after[1].Removed() {
 		t.Errorf("before %v, after %v", before, after)
 	}
@@ -106,7 +106,7 @@ func TestBuildFailsBeforeTheRegistry(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reg := upstream.NewRegistry()
+	reg := upstream.NewRegistry(upstream.Options{Loops: 1})
 	s, err := Build(p, match.Lookups{}, reg, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func TestBuildFailsBeforeTheRegistry(t *testing.T) {
 	if _, err := Build(&broken, match.Lookups{}, reg, 2); err == nil {
 		t.Fatal("a broken plan compiled")
 	}
-	if s.Pools["stable"].Endpoints[0].Removed() {
+	if s.Pools["stable"].Endpoints()[0].Removed() {
 		t.Error("a build that failed removed an endpoint")
 	}
 }
@@ -145,7 +145,7 @@ func BenchmarkBuild(b *testing.B) {
 	b.Run("rules=10000/experiments=1000", func(b *testing.B) {
 		b.ReportAllocs()
 		for b.Loop() {
-			if _, err := Build(p, p.named(), upstream.NewRegistry(), 1); err != nil {
+			if _, err := Build(p, p.named(), upstream.NewRegistry(upstream.Options{Loops: 1}), 1); err != nil {
 				b.Fatal(err)
 			}
 		}

@@ -16,6 +16,8 @@ type source struct {
 	errs    Errors
 	guesses guesser
 	traced  runeLine
+	masked  map[int]string // lines as errors show them: one may have thousands
+	empty   problem        // what is told when there is nothing in the text
 }
 
 func newSource(name, text string) *source {
@@ -23,14 +25,26 @@ func newSource(name, text string) *source {
 	for i, l := range lines {
 		lines[i] = strings.TrimSuffix(l, "\r")
 	}
-	return &source{name: name, folder: folderOf(name), lines: lines, guesses: guesser{maxGuesses}}
+	return &source{
+		name: name, folder: folderOf(name), lines: lines, guesses: guesser{maxGuesses}, masked: map[int]string{},
+		empty: problem{
+			What: "nothing is configured here",
+			Why:  "the file is empty, or all of it is comments",
+			Fix:  "begin with a copy of examples/quickstart.yaml",
+		},
+	}
 }
 
 // fail records a mistake at a place. Messages may hold pieces of the text as they are: they are made fit to print here.
 func (s *source) fail(at Pos, p problem) {
 	e := Error{File: s.name, Line: at.Line, Col: at.Col, What: oneLine(p.What), Why: oneLine(p.Why), Fix: oneLine(p.Fix)}
 	if at.Line >= 1 && at.Line <= len(s.lines) {
-		e.Source = mask(s.lines[at.Line-1])
+		line, before := s.masked[at.Line]
+		if !before {
+			line = mask(s.lines[at.Line-1])
+			s.masked[at.Line] = line
+		}
+		e.Source = line
 	}
 	s.errs = append(s.errs, e)
 }

@@ -47,11 +47,7 @@ func (s *source) parseTree(text string) ast.Node {
 // nothing tells that there is no config in the text, unless something worse was told.
 func (s *source) nothing() {
 	if len(s.errs) == 0 {
-		s.failFile(problem{
-			What: "nothing is configured here",
-			Why:  "the file is empty, or all of it is comments",
-			Fix:  "begin with a copy of examples/quickstart.yaml",
-		})
+		s.failFile(s.empty)
 	}
 }
 

@@ -16,6 +16,15 @@ func logged(t *testing.T, stable, gray []*testkit.Backend, more string) (*testki
 	return testkit.Gateway(t, testkit.Config(stable, gray, log.YAML()+more)), log
 }
 
+// stableWith adds settings to the stable pool of a config that testkit.Config has made, grayWith to the gray one.
+func stableWith(more, config string) string {
+	return strings.Replace(config, "stable: {endpoints: [", "stable: {"+more+", endpoints: [", 1)
+}
+
+func grayWith(more, config string) string {
+	return strings.Replace(config, "gray: {endpoints: [", "gray: {"+more+", endpoints: [", 1)
+}
+
 // wantLine compares what an access log line has under the keys given; nil: the key is not there.
 func wantLine(t *testing.T, line map[string]any, want map[string]any) {
 	t.Helper()

@@ -16,7 +16,7 @@ import (
 // steady is a client and a backend that allocate nothing once they run, so that what is allocated is the gateway's.
 type steady struct {
 	name    string
-	config  string // more of the config, for testkit.Config
+	config  string // more of the config, for testkit.Config; behind "stable: " or "route: ", of its pool or its route
 	request string
 	answer  string // as the upstream sends it
 	comes   string // as the client gets it, each * any byte; "": the same
@@ -41,6 +41,15 @@ var steadies = func() []steady {
 			strings.Replace(comes, "Content-L", "Set-Cookie: lab=color=red&search_v2=B; Path=/; SameSite=Lax\r\nCache-Control: private\r\nContent-L", 1)},
 		{"issued", "attributes: {userid: {from: [cookie gray_id], issue: {first_request: assign}}}\n", testkit.Get("/", browser...), answer,
 			strings.Replace(comes, "Content-L", "Set-Cookie: gray_id="+strings.Repeat("*", 32)+"; Path=/; Max-Age=31536000; SameSite=Lax; Secure; HttpOnly\r\nCache-Control: private\r\nContent-L", 1)},
+		{"round_robin", "stable: balance: round_robin", testkit.Get("/"), answer, comes},
+		{"least_request", "stable: balance: least_request", testkit.Get("/"), answer, comes},
+		{"random", "stable: balance: random", testkit.Get("/"), answer, comes},
+		{"consistent", "stable: balance: {by: consistent, key: userid}", testkit.Get("/", browser...), answer, comes},
+		{"bounded", "stable: connections: {max: 100, in_flight: 100, queue: 10, requests: 1000000, age: 1h}", testkit.Get("/"), answer, comes},
+		{"hasty", "stable: retry: {per_try_timeout: 5s, hedge_after: p95}", testkit.Get("/"), answer, comes},
+		{"limited", "route: rate_limit: {rate: 1000000/s, burst: 1000, by: userid}, concurrency: {limit: 100, by: userid}", testkit.Get("/", browser...), answer, comes},
+		{"adaptive", "route: concurrency: {limit: auto, max: 100}", testkit.Get("/"), answer, comes},
+		{"watched", "overload: {cpu: 100%, memory: 99%}\n", testkit.Get("/"), answer, comes},
 		{"304", "", testkit.Get("/", browser...), testkit.Answer("304 Not Modified", ""), ""},
 	}
 }()
@@ -94,11 +103,22 @@ func (s steady) start(tb testing.TB) (once func()) {
 	}
 	stable, gray := testkit.NewBackend(tb, handle), testkit.NewBackend(tb, handle)
 	more := s.config
+	pool, ofPool := strings.CutPrefix(more, "stable: ")
+	route, ofRoute := strings.CutPrefix(more, "route: ")
+	if ofPool || ofRoute {
+		more = ""
+	}
 	if !strings.Contains(more, "attributes:") {
 		more += "attributes: {userid: {from: [header X-User-Id, cookie uid]}}\n"
 	}
 	config := testkit.Config(testkit.Pool(stable), testkit.Pool(gray), more)
 	config += "      - {name: share, percent: 50, by: userid}\n      - {name: every, percent: 10, by: request}\n"
+	switch {
+	case ofPool:
+		config = stableWith(pool, config)
+	case ofRoute:
+		config = strings.Replace(config, "    gray: gray\n", "    gray: gray\n    "+strings.Replace(route, ", concurrency", "\n    concurrency", 1)+"\n", 1)
+	}
 	p := testkit.Gateway(tb, config)
 	conn, err := net.Dial("tcp", p.Addr)
 	if err != nil {

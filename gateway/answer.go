@@ -8,10 +8,11 @@ import (
 type verdict uint8
 
 const (
-	more   verdict = iota // what there was is used up; the answer is not over
-	done                  // the answer is over
-	tunnel                // 101: what follows is not HTTP
-	broken                // the upstream's bytes are no answer; out is to be thrown away
+	more    verdict = iota // what there was is used up; the answer is not over
+	done                   // the answer is over
+	tunnel                 // 101: what follows is not HTTP
+	broken                 // the upstream's bytes are no answer; out is to be thrown away
+	refused                // a final head whose status is to be retried was read, in resp; settled makes it an answer all the same
 )
 
 // answer turns bytes from the upstream into bytes for the client, appended to out. It returns how many bytes of in
@@ -34,6 +35,9 @@ func (ex *exchange) answer(resp *http1.Response, in, out []byte) (int, []byte, v
 		}
 		used += n
 		ex.scan.Reset()
+		if resp.Status >= 200 && ex.retriable(resp.Status) {
+			return used, out, refused, nil
+		}
 		var fault *Fault
 		if out, fault = ex.answerHead(resp, out); fault != nil {
 			return used, out, broken, fault
@@ -82,6 +86,7 @@ func (ex *exchange) answerHead(resp *http1.Response, out []byte) ([]byte, *Fault
 			return out, faultUpstreamSwitch
 		}
 		ex.phase, ex.status, ex.begun = switched, 101, true
+		ex.headAt = ex.g.clock()
 		ex.closeDown = true
 		return appendSwitchHead(out, resp), nil
 	case resp.Status < 200:
@@ -93,7 +98,7 @@ func (ex *exchange) answerHead(resp *http1.Response, out []byte) ([]byte, *Fault
 		}
 		return appendInterimHead(out, resp), nil
 	}
-	ex.phase, ex.status = inBody, resp.Status
+	ex.phase, ex.status, ex.headAt = inBody, resp.Status, ex.g.clock()
 	ex.answerBody.Reset(resp.Framing, resp.Length)
 	if resp.Framing == http1.Chunked {
 		omitNamed(&ex.answerBody, resp.Fields)
@@ -119,6 +124,14 @@ func (ex *exchange) answerHead(resp *http1.Response, out []byte) ([]byte, *Fault
 		ex.closeDown = true
 	}
 	return ex.appendAnswerHead(out, resp), nil
+}
+
+// beginAnswer is called before a part of an answer is passed on that does not end it.
+func (ex *exchange) beginAnswer() {
+	if !ex.begun && ex.phase != awaitHead {
+		ex.begun = true
+		ex.ticket.Answered(ex.served(ex.headAt), ex.headAt)
+	}
 }
 
 // frameAnswer appends a piece of the body in the client's framing.

@@ -41,6 +41,9 @@ func TestEarlyAnswer(t *testing.T) {
 	row("nothing of the body", testkit.Request11("POST", "/", "", "Content-Length: 100000"), "")
 }
 
+// starter starts a gateway before a backend: [plain], or one that speaks TLS to it.
+type starter func(t *testing.T, handle func(*testkit.Conn, *testkit.Request), more string) (*testkit.Proxy, *testkit.Backend)
+
 // pattern is n bytes that differ everywhere, so that a lost, doubled or moved piece shows.
 func pattern(n int) []byte {
 	b := make([]byte, n)
@@ -57,8 +60,10 @@ func pattern(n int) []byte {
 // Sizes round every bound of the data plane: gnet's read buffer, replay, pending and tail bytes, relay.
 var sizes = []int{1, 2, 1000, 16 << 10, 64<<10 - 1, 64 << 10, 64<<10 + 1, 100_000, 1<<20 - 1, 1 << 20, 1<<20 + 1, 3_000_000, 20 << 20}
 
-func TestUploads(t *testing.T) {
-	p, b := plain(t, testkit.Echo("stable"), "")
+func TestUploads(t *testing.T) { uploads(t, plain) }
+
+func uploads(t *testing.T, start starter) {
+	p, b := start(t, testkit.Echo("stable"), "")
 	c := testkit.Dial(t, p.Addr)
 	check := func(name string, body []byte) {
 		t.Helper()
@@ -88,12 +93,14 @@ func TestUploads(t *testing.T) {
 	}
 }
 
-func TestDownloads(t *testing.T) {
+func TestDownloads(t *testing.T) { downloads(t, plain) }
+
+func downloads(t *testing.T, start starter) {
 	bodies := map[string][]byte{}
 	for _, size := range sizes {
 		bodies[fmt.Sprint(size)] = pattern(size)
 	}
-	p, b := plain(t, func(c *testkit.Conn, r *testkit.Request) {
+	p, b := start(t, func(c *testkit.Conn, r *testkit.Request) {
 		body := bodies[r.URL.Query().Get("size")]
 		switch r.URL.Path {
 		case "/length":

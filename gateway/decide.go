@@ -29,7 +29,12 @@ func (l *loop) decide(ex *exchange, r *http1.Request, address netip.Addr) config
 		return decision
 	}
 	ex.route, ex.pool, ex.gray, ex.rule = decision.Route, decision.Pool, decision.Gray, decision.Cause
-	ex.force = ex.pool == ex.route.Stable
+	ex.policy = l.policies[ex.route.Index]
+	ex.spare = ex.policy.spareOf(ex.route, ex.pool)
+	ex.key = l.hashFor(ex.pool, a)
+	if ex.spare != nil {
+		ex.spareKey = l.hashFor(ex.spare, a)
+	}
 	if ex.gray {
 		l.counters.gray++
 	}

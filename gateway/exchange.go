@@ -6,6 +6,7 @@ import (
 
 	"graygate/config"
 	"graygate/gateway/http1"
+	"graygate/limiter"
 	"graygate/upstream"
 )
 
@@ -13,7 +14,22 @@ import (
 // never touch it at the same time. It holds no I/O: what is to be written stands in out (to the upstream), or is
 // handed back by answer (to the client).
 type exchange struct {
-	g        *Gateway
+	g *Gateway
+
+	// What is used again by the next request.
+	out        []byte // head and body as they go upstream; out[:sent] was written and is kept to be replayed
+	meta       []byte // for the access log: method, target, host, request id and assignments one after the other
+	cookies    []byte // Set-Cookie lines that the final answer takes along; see appendCookies
+	body       http1.Body
+	answerBody http1.Body
+	patience   timer // of the attempt: the per-try time-out; or of the queue
+	hurry      timer // until a hedged attempt
+
+	passing
+}
+
+// passing is what an exchange knows of the request at hand: all that is cleared for the next one.
+type passing struct {
 	snap     *config.Snapshot // read once, when the head was complete; kept to the end
 	listener *listener        // where the client came in
 
@@ -22,18 +38,24 @@ type exchange struct {
 	rule     string         // what chose the pool: a rule's name, EXPERIMENT=VARIANT, or "" for the route itself
 	gray     bool           // as assigned; a fallback does not change it
 	pool     *upstream.Pool // where it is being sent
-	fallback bool
-	force    bool // pool is the last resort: a doubtful endpoint is better than none
+	spare    *upstream.Pool // where it goes if pool cannot serve; nil: nowhere (any more), then a doubtful endpoint is better than none
+	key      hashed         // what pool is balanced by
+	spareKey hashed         // what spare is
+	fallback bool           // it was sent to spare
+
+	// The limits that it is under.
+	policy     *policy // of the route
+	slot       limiter.Slot
+	limited    string // the RateLimit-Policy that it has broken
+	retryAfter int    // seconds, for Retry-After; 0: not known
 
 	// The request.
-	out        []byte // head and body as they go upstream; out[:sent] was written and is kept to be replayed
-	sent       int
+	sent       int  // bytes of out
 	tagAt      int  // where the X-Gray-Tag line begins in out
 	whole      bool // out still begins with the head: the request can be sent again
 	written    bool // a byte of it was written to some upstream
 	method     http1.Method
-	minor      uint8 // the client's HTTP version 1.minor
-	body       http1.Body
+	minor      uint8         // the client's HTTP version 1.minor
 	bodyFrame  http1.Framing // as it goes upstream
 	bodyLength int64
 	bodyIn     int64
@@ -41,17 +63,26 @@ type exchange struct {
 	bodyLimit  int64       // -1: none
 	upgrade    bool
 
-	// Attempts.
-	tried    [maxAttempts]*upstream.Endpoint
-	attempts int  // endpoints of pool that were tried
-	asked    int  // endpoints that were tried in all
-	fresh    bool // the connection in use was made for this request
-	anew     bool // the next one must be
+	// Attempts. The one at hand is embedded.
+	attempt
+	hedge     attempt // one beside it, of which the first to answer wins
+	hedged    bool    // there was one
+	tried     [maxAttempts]*upstream.Endpoint
+	attempts  int            // endpoints of pool that were tried
+	strikes   int            // those of them that failed after something was sent
+	counted   *upstream.Pool // the pool that has counted the request
+	asked     int            // endpoints that were tried in all
+	fresh     bool           // the connection in use was made for this request
+	anew      bool           // the next one must be
+	settled   bool           // whatever the answer is, it is passed on
+	waits     *waiting       // the queue that it stands in, nil for none
+	waitsFrom int64          // since when it waits, in a queue or in a relay, on the precise clock; 0: it does not
+	before    *exchange
+	behind    *exchange
 
 	// The answer.
 	phase       answerPhase
 	scan        http1.Scanner
-	answerBody  http1.Body
 	answerFrame http1.Framing // as it goes to the client
 	status      int
 	interim     int
@@ -61,11 +92,15 @@ type exchange struct {
 	bytesOut    int64
 	fault       *Fault
 	cut         bool
-	cookies     []byte // Set-Cookie lines that the final answer takes along; see appendCookies
 
-	// For the access log; meta holds method, target, host, request id and assignments one after the other.
+	loop      int          // where it was begun
+	arrivedAt int64        // when its head was complete, on the precise clock
+	headAt    int64        // when the final answer's head was
+	tardy     bool         // its body came later than its head
+	wholeAt   atomic.Int64 // then, when all of it had come; a relay's upload tells its download
+
+	// For the access log: when it began, and where in meta things end.
 	began      time.Time
-	meta       []byte
 	metaMethod int
 	metaTarget int
 	metaHost   int
@@ -74,8 +109,6 @@ type exchange struct {
 	askedClose bool // the client said that it closes after this answer
 	leave      bool // the pair leaves the loop when the event at hand is over
 	d          *downstream
-	u          *upstreamConn // bound
-	dialing    *upstreamConn // being made for it
 }
 
 type answerPhase uint8
@@ -87,55 +120,18 @@ const (
 	switched // 101: the connections are a tunnel now
 )
 
-// reset empties the exchange for its next request and keeps its buffers.
+// reset empties the exchange for its next request and keeps its buffers. Its timers stay where they lie in the wheels, without
+// a deadline: the next request's will hardly be sooner.
 func (ex *exchange) reset() {
-	out, meta, cookies, body, answerBody := ex.out, ex.meta, ex.cookies, ex.body, ex.answerBody
-	if cap(out) > keptBuffer {
-		out = nil
+	ex.patience.deadline, ex.hurry.deadline = 0, 0
+	if ex.out = ex.out[:0]; cap(ex.out) > keptBuffer {
+		ex.out = nil
 	}
-	if cap(meta) > keptBuffer {
-		meta = nil
+	if ex.meta = ex.meta[:0]; cap(ex.meta) > keptBuffer {
+		ex.meta = nil
 	}
-	*ex = exchange{g: ex.g, out: out[:0], meta: meta[:0], cookies: cookies[:0], body: body, answerBody: answerBody}
-}
-
-// next gives the endpoint for the next attempt and notes it as tried: of the pool that was decided on, then, where
-// that is not the route's stable pool, of the stable one (a fallback). nil: nobody is left to ask.
-// start is where in the pool the search begins; now is on the loops' clock.
-func (ex *exchange) next(start uint32, now int64) *upstream.Endpoint {
-	for {
-		if ex.attempts == 0 || ex.pool.Retry && ex.attempts < maxAttempts {
-			if e := ex.pool.Pick(start, ex.tried[:ex.attempts], now, ex.force); e != nil {
-				ex.tried[ex.attempts] = e
-				ex.attempts++
-				ex.asked++
-				return e
-			}
-		}
-		if ex.pool == ex.route.Stable {
-			return nil
-		}
-		ex.pool, ex.fallback, ex.force = ex.route.Stable, true, true
-		ex.attempts = 0
-		ex.retag()
-	}
-}
-
-// again reports whether the request may be sent once more after the connection it was written to has ended without
-// an answer: it is still whole here, the connection was one that had been kept (so its end was probably on its way
-// already), and to be processed twice would do no harm or cannot be (RFC 9110 9.2.2, RFC 9112 9.3.1).
-func (ex *exchange) again() bool {
-	return ex.whole && !ex.fresh && ex.pool.Retry && ex.phase == awaitHead && ex.interim == 0 &&
-		(!ex.written || ex.method.Idempotent())
-}
-
-// rewind prepares the exchange for one more attempt, on a fresh connection: to the same endpoint if need be, since
-// it was the connection that failed.
-func (ex *exchange) rewind() {
-	ex.sent = 0
-	ex.scan.Reset()
-	ex.anew = true
-	ex.attempts--
+	ex.cookies = ex.cookies[:0]
+	ex.passing = passing{}
 }
 
 // requestDone reports whether all of the request has come in.

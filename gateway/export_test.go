@@ -45,8 +45,31 @@ func (g *Gateway) BreakReturns() {
 	g.onLoops(func(l *loop) {
 		for d := range l.conns {
 			if d.ex != nil && d.ex.u != nil {
-				d.ex.u.endpoint = nil
+				d.ex.u.endpoint, d.ex.u.counted = nil, false
 			}
 		}
 	})
+}
+
+// Held is how many requests the limits of all routes count in flight.
+func (g *Gateway) Held() (n int) {
+	for _, p := range g.force.Load().policies {
+		if p.slots != nil {
+			n += p.slots.InFlight()
+		}
+	}
+	return n
+}
+
+// Ticks is how often the first loop has looked at its clock.
+func (g *Gateway) Ticks() int64 { return g.loops[0].lastTick.Load() / int64(tick) }
+
+// Ready is how many connections to endpoints wait for a request on all loops.
+func (g *Gateway) Ready() (n int) {
+	g.onLoops(func(l *loop) {
+		for i := range l.idle {
+			n += len(l.idle[i].conns)
+		}
+	})
+	return n
 }

@@ -12,8 +12,10 @@ type Fault struct {
 }
 
 // ends reports whether the client's connection is not to be used after this fault: what the client sent was wrong, and
-// what it sends next may be, too. A path that leads nowhere is not wrong.
-func (f *Fault) ends() bool { return f.Side == "client" && f != faultNoRoute }
+// what it sends next may be, too. A path that leads nowhere is not wrong, nor is one request too many.
+func (f *Fault) ends() bool {
+	return f.Side == "client" && f != faultNoRoute && f != faultRateLimited
+}
 
 func (f *Fault) Error() string { return f.Code + ": " + f.Detail }
 
@@ -28,8 +30,16 @@ var (
 	faultTooMany           = &Fault{503, "too_many_connections", "gateway", "this listener has all the connections it may have"}
 	faultTooManyDials      = &Fault{503, "too_many_dials", "gateway", "too many connection attempts under way"}
 	faultNoEndpoint        = &Fault{503, "no_endpoint", "upstream", "no endpoint of the pool takes connections"}
+	faultOpen              = &Fault{503, "breaker_open", "upstream", "the pool's breakers are open"}
+	faultFull              = &Fault{503, "endpoints_full", "upstream", "every endpoint of the pool is as busy as it may be"}
+	faultQueueTimeout      = &Fault{503, "queue_timeout", "upstream", "every endpoint of the pool stayed as busy as it may be"}
+	faultTryTimeout        = &Fault{504, "try_timeout", "upstream", "the upstream did not answer within the time for one attempt"}
+	faultOverload          = &Fault{503, "overload", "gateway", "this gateway is saturated"}
+	faultRateLimited       = &Fault{429, "rate_limited", "client", "too many requests"}
+	faultConcurrency       = &Fault{503, "too_many_requests_in_flight", "gateway", "as many requests as may be are in flight already"}
 	faultUpstreamClosed    = &Fault{502, "upstream_closed", "upstream", "the upstream closed the connection before it answered"}
 	faultUpstreamTruncated = &Fault{502, "upstream_truncated", "upstream", "the upstream's answer broke off"}
+	faultUpstreamTLS       = &Fault{502, "upstream_tls", "upstream", "the upstream's TLS broke, or it refused ours"}
 	faultUpstreamAnswer    = &Fault{502, "upstream_bad_status_line", "upstream", "the upstream's answer has no valid first line"}
 	faultUpstreamExcess    = &Fault{502, "upstream_excess", "upstream", "the upstream sent more than it announced"}
 	faultUpstreamSwitch    = &Fault{502, "upstream_switched", "upstream", "the upstream changed the protocol without being asked"}

@@ -13,16 +13,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"graygate/config"
 	"graygate/gateway/http1"
+	"graygate/probes"
 	"graygate/sources"
 	"graygate/upstream"
+	"graygate/upstream/discovery"
 )
 
 // Options are what a gateway needs besides its config.
@@ -41,6 +45,16 @@ type Gateway struct {
 	force    atomic.Pointer[inForce]
 	access   atomic.Pointer[accessSink]
 	relays   relays
+
+	seed        maphash.Seed // of the limiters' keys
+	prober      *probes.Prober
+	finder      *discovery.Runner
+	sampler     atomic.Pointer[probes.Sampler] // nil until a config asks for one
+	changed     atomic.Bool                    // who is to be probed may have changed
+	findings    atomic.Uint64                  // answers of sources of endpoints
+	wanted      atomic.Pointer[want]
+	tlsTroubles tlsTroubles
+	subscribers subscribers
 
 	reloading  sync.Mutex // one reload at a time; taken before mu, which is not held while a config is compiled
 	mu         sync.Mutex // guards the next three
@@ -68,22 +82,31 @@ func New(plan *config.Plan, o Options) (*Gateway, error) {
 	g := &Gateway{
 		log:       o.Log,
 		began:     time.Now(),
-		registry:  upstream.NewRegistry(),
 		sources:   sources.New(o.Log),
+		seed:      maphash.MakeSeed(),
+		prober:    probes.New(o.Log),
 		listeners: map[string]*listener{},
 		inherited: o.Inherited,
 		stopTicks: make(chan struct{}),
 	}
 	g.life, g.end = context.WithCancel(context.Background())
-	err := g.startLoops(plan.Loops)
+	loops := plan.Loops
+	if loops == 0 {
+		loops = runtime.GOMAXPROCS(0)
+	}
+	g.registry = upstream.NewRegistry(upstream.Options{Loops: loops})
+	g.finder = discovery.New(o.Log, parseEndpoints, g.found)
+	err := g.startLoops(loops)
 	if err == nil {
 		err = g.Reload(plan)
 	}
 	if err != nil {
+		g.stopUpkeep()
 		g.stopLoops()
 		g.sources.Close()
 		return nil, err
 	}
+	g.ticks.Go(g.upkeep)
 	g.mu.Lock()
 	for _, socket := range g.inherited {
 		if socket != nil {
@@ -111,6 +134,9 @@ func (g *Gateway) Reload(plan *config.Plan) error {
 		return fmt.Errorf("access_log: %w", err)
 	}
 	force, change, err := g.build(plan)
+	if err == nil {
+		g.find(plan)
+	}
 	if err == nil && !g.putInForce(force, change, next, opened) {
 		change.Discard()
 		err = errDraining
@@ -135,7 +161,12 @@ func (g *Gateway) putInForce(force *inForce, change *sources.Change, next map[st
 	}
 	g.generation++
 	change.Commit() // first, so that an audience that is defined anew has the members that it had
+	for _, p := range force.policies {
+		p.commit()
+	}
 	g.force.Store(force)
+	g.watchLoad(force.Plan.Overload)
+	g.changed.Store(true)
 	for _, c := range force.Plan.Listeners {
 		limit := int64(c.MaxConnections)
 		if limit == 0 {
@@ -167,6 +198,7 @@ func (g *Gateway) build(plan *config.Plan) (*inForce, *sources.Change, error) {
 	config.Aside(func() {
 		var snap *config.Snapshot
 		if snap, err = config.Build(plan, lookups, g.registry, g.generation+1); err == nil {
+			keepTLS(snap, g.force.Load())
 			force = g.newForce(snap)
 		}
 	})
@@ -213,10 +245,18 @@ func (g *Gateway) Snapshot() *config.Snapshot { return g.force.Load().Snapshot }
 type inForce struct {
 	*config.Snapshot
 	deciders []*config.Decider // by loop; each is touched on its loop only
+	policies []*policy         // by route
+	keyed    []int             // see keyedBy
+	warm     []*upstream.Pool  // those to which connections are opened ahead
 }
 
 func (g *Gateway) newForce(snap *config.Snapshot) *inForce {
-	f := &inForce{Snapshot: snap}
+	f := &inForce{Snapshot: snap, policies: newPolicies(snap, g.force.Load(), len(g.loops)), keyed: keyedBy(snap)}
+	for _, p := range snap.Pools {
+		if p.Limits.Warm > 0 {
+			f.warm = append(f.warm, p)
+		}
+	}
 	for range g.loops {
 		f.deciders = append(f.deciders, snap.NewDecider())
 	}
@@ -302,6 +342,7 @@ func (g *Gateway) Stop() {
 	g.stopOnce.Do(func() {
 		g.stopping.Store(true)
 		g.stopListening()
+		g.stopUpkeep()
 		g.end()
 		g.dialling.Wait() // on the loops still: a connection that is handed to a loop which has ended would wait for ever
 		g.relays.cutAll()

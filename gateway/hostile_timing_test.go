@@ -28,7 +28,7 @@ func TestResetIsNoEnd(t *testing.T) {
 				<-reset
 				c.Reset()
 			})
-			p := testkit.Gateway(t, testkit.Config(testkit.Pool(b), nil, "timeouts: {body: 5s}\n"))
+			p := testkit.Gateway(t, stableWith("breaker: off, outlier: off", testkit.Config(testkit.Pool(b), nil, "timeouts: {body: 5s}\n")))
 			piece := strings.Repeat("x", 16<<10)
 			if row.name == "loop" {
 				piece = "1\r\nx\r\n"

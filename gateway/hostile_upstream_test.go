@@ -164,7 +164,7 @@ func newLiar(t testing.TB) *liar {
 
 // config is one that sends what is below /ping to the honest backend, and all else to the liar.
 func (o *liar) config(more string) string {
-	return fmt.Sprintf("listeners: [{address: %s}]\nloops: 1\naccess_log: off\n%supstreams:\n  honest: {endpoints: [%s]}\n  liar: {endpoints: [%s]}\n"+
+	return fmt.Sprintf("listeners: [{address: %s}]\nloops: 1\naccess_log: off\n%supstreams:\n  honest: {endpoints: [%s]}\n  liar: {breaker: off, outlier: off, endpoints: [%s]}\n"+
 		"routes:\n  - {name: ping, path: /ping, stable: honest}\n  - {name: all, stable: liar}\n", testkit.Listen, more, o.honest.Addr, o.Addr)
 }
 

@@ -7,6 +7,17 @@ const (
 	// tick is how often a loop looks at its deadlines; a deadline is met at most two ticks late.
 	tick = 100 * time.Millisecond
 
+	// fineTick is the step of a loop's second clock, for what cannot wait for a tick: a hedged attempt after ten
+	// milliseconds. It costs nothing while no such deadline is set.
+	fineTick = time.Millisecond
+
+	// fineWait is from where on a tick more or less makes no difference.
+	fineWait = 10 * tick
+
+	// queuePoll is how often the queues are looked at for room that other loops have made; what their own loop makes is
+	// noticed at once.
+	queuePoll = 5 * time.Millisecond
+
 	// wheelSlots x tick is one turn of the timer wheel, 51.2 s: most deadlines (10 s to 75 s) are looked at once or
 	// twice before they fall due.
 	wheelSlots = 512
@@ -36,8 +47,15 @@ const (
 	// maxInterim is how many 1xx answers may come before the final one (RFC 9110 15.2 sets no bound; a loop must).
 	maxInterim = 16
 
-	// maxIdlePerEndpoint bounds the connections that a loop keeps ready to one endpoint.
+	// maxIdlePerEndpoint bounds the connections that a loop keeps ready to one endpoint, where the config does not.
 	maxIdlePerEndpoint = 1024
+
+	// warmPerTick is how many connections ahead of requests a loop begins with each tick: an endpoint that comes back is not
+	// met by all of them at once.
+	warmPerTick = 8
+
+	// warmAgain is how long a loop opens none to an endpoint after one has failed.
+	warmAgain = time.Second
 
 	// maxDialsPerLoop bounds connection attempts under way: more than this means that the upstreams are gone, and
 	// an early 503 is better than a queue.
@@ -58,8 +76,35 @@ const (
 	// told by `Connection: close` on its next answer instead, and loses nothing.
 	drainGrace = time.Second
 
+	// maxRetryAfterSeconds bounds what a client is told to wait, as nobody knows the next hour.
+	maxRetryAfterSeconds = 3600
+
+	// maxSubscribers bounds who listens to events, and maxSubscriptionRoom how far one may be behind.
+	maxSubscribers      = 64
+	maxSubscriptionRoom = 4096
+
 	// retryAfterSeconds is what a 503 says in Retry-After: the first back-off of a breaker.
 	retryAfterSeconds = "1"
+
+	// findPatience is how long a start or a reload waits for the first answer of new sources of endpoints.
+	findPatience = 2 * time.Second
+
+	// openBytes is the room for what one event of a connection with TLS decrypts to: as much as a loop reads at once, and a
+	// record that had begun before.
+	openBytes = 96 << 10
+
+	// tlsSessions bounds the sessions that are kept of one pool, to be resumed by new connections.
+	tlsSessions = 1024
+
+	// tlsLook is how much is read to see that a connection with TLS is quiet, and tlsLooks how often: a ticket has some
+	// hundred bytes, and few come at once. A connection that has more to say than that is not used.
+	tlsLook  = 8 << 10
+	tlsLooks = 4
+
+	// maxTLSTroubles bounds the endpoints whose last failed handshake is remembered, and tlsTroubleAgain is how often the same
+	// failure of one is logged.
+	maxTLSTroubles  = 1024
+	tlsTroubleAgain = 10 * time.Second
 
 	// stopPatience is how long relays may take to notice that they were cut.
 	stopPatience = 500 * time.Millisecond

@@ -145,7 +145,7 @@ func (ln *listener) refuse(conn *net.TCPConn) {
 	go func() {
 		defer ln.g.refusing.Add(-1)
 		defer conn.Close()
-		ex := exchange{closeDown: true}
+		ex := exchange{passing: passing{closeDown: true}}
 		answer := ex.appendLocalAnswer(nil, faultTooMany, dateNow())
 		_ = conn.SetDeadline(time.Now().Add(time.Second))
 		_, _ = conn.Write(answer)

@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"graygate/gateway/http1"
@@ -24,8 +25,15 @@ func (ex *exchange) appendLocalAnswer(b []byte, fault *Fault, date []byte) []byt
 	b = append(b, date...)
 	b = append(b, "\r\nContent-Type: text/plain; charset=utf-8\r\nX-Graygate-Error: "...)
 	b = append(b, fault.Code...)
-	if fault.Status == 503 {
+	switch {
+	case ex.retryAfter > 0:
+		b = append(b, "\r\nRetry-After: "...)
+		b = strconv.AppendInt(b, int64(ex.retryAfter), 10)
+	case fault.Status == 503:
 		b = append(b, "\r\nRetry-After: "+retryAfterSeconds...)
+	}
+	if ex.limited != "" {
+		b = ex.appendRateLimit(b)
 	}
 	b = append(b, "\r\nContent-Length: "...)
 	// "404 Not Found: no route for this host and path\n"
@@ -49,6 +57,20 @@ func (ex *exchange) appendLocalAnswer(b []byte, fault *Fault, date []byte) []byt
 	return append(b, '\n')
 }
 
+// appendRateLimit writes what a client that has asked too often can go by: RateLimit-Policy and RateLimit as in the IETF's
+// draft-ietf-httpapi-ratelimit-headers (version 10), which is to be the standard, and not one of the many things that are
+// called X-RateLimit, of which no two agree on what Reset counts. Only a refusal has them: an answer of the upstream may tell
+// of a limit of its own.
+func (ex *exchange) appendRateLimit(b []byte) []byte {
+	b = append(b, "\r\nRateLimit-Policy: "...)
+	b = append(b, ex.limited...)
+	name, _, _ := strings.Cut(ex.limited, ";")
+	b = append(b, "\r\nRateLimit: "...)
+	b = append(b, name...)
+	b = append(b, ";r=0;t="...)
+	return strconv.AppendInt(b, int64(ex.retryAfter), 10)
+}
+
 // reasonPhrase is the phrase of a status that the gateway itself answers with (RFC 9110 15).
 func reasonPhrase(status int) string {
 	switch status {
@@ -64,6 +86,8 @@ func reasonPhrase(status int) string {
 		return "URI Too Long"
 	case 417:
 		return "Expectation Failed"
+	case 429:
+		return "Too Many Requests"
 	case 431:
 		return "Request Header Fields Too Large"
 	case 500:

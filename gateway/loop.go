@@ -23,25 +23,38 @@ type loop struct {
 	id       int
 	client   *gnet.Client
 	events   gnet.EventLoop // this loop, to run something on it
-	door     gnet.Conn      // a connection that only serves to know events
+	door     gnet.Conn      // a connection that serves to know events, and to turn the fine clock
 	doorPeer *os.File
 
 	now   int64     // nanoseconds since the gateway began, as of the last tick
 	wall  time.Time // the same moment on the system's clock, which may be set back
 	wheel wheel
+	fine  fineClock
 
 	// Scratch, valid during one event.
 	request  http1.Request
 	response http1.Response
 	out      []byte
+	plain    []byte  // what was decrypted
+	cipher   []byte  // what was encrypted; nil while a session writes into it
+	look     []byte  // what was read by (*upstreamConn).quiet
+	look1    [1]byte // and decrypted
 
-	decider  *config.Decider // of the snapshot that the loop has entered
-	turns    []uint32        // by pool: where the next round-robin search begins
-	idle     []idleStack     // by endpoint
+	decider  *config.Decider  // of the snapshot that the loop has entered, as the next two
+	policies []*policy        // by route
+	keyed    []int            // by pool: the attribute that it is balanced by, -1 for none
+	warm     []*upstream.Pool // those to which connections are opened ahead
+	queues   []*waiting       // by pool
+	queued   int              // in all of them
+	freed    bool             // room may have been made for one of them
+	findings uint64           // of the gateway's, those that the loop has acted on
+	poll     timer            // of the queues
+	idle     []idleStack      // by endpoint
 	dials    int
 	freeEx   []*exchange
 	freeBuf  [][]byte
 	random   *rand.ChaCha8
+	drawn    uint64 // for attempts, see draw
 	counters counters
 
 	date     []byte // the Date field's value of dateUnix
@@ -80,6 +93,9 @@ func (l *loop) OnTraffic(c gnet.Conn) gnet.Action {
 		defer l.guard(p)
 		in, _ := c.Next(-1)
 		p.traffic(l, in)
+		if l.freed {
+			l.serveQueues()
+		}
 	}
 	return gnet.None
 }
@@ -89,6 +105,9 @@ func (l *loop) OnClose(c gnet.Conn, err error) gnet.Action {
 	if p, ok := c.Context().(peer); ok {
 		defer l.guard(p)
 		p.closed(l, err)
+		if l.freed {
+			l.serveQueues()
+		}
 	}
 	return gnet.None
 }
@@ -144,31 +163,39 @@ func (l *loop) tick() {
 	if f := l.g.force.Load(); f != nil && !l.entered(f) {
 		l.enter(f)
 	}
+	for _, p := range l.policies {
+		if p.spenders != nil {
+			p.spenders[l.id].Settle()
+		}
+	}
+	l.tendIdle()
 	if l.g.draining.Load() || l.g.closedListeners.Load() > 0 {
 		l.drainIdle()
 	}
 	l.flushTails()
+	if l.freed {
+		l.serveQueues()
+	}
 	l.publish()
 }
+
+// timeOf is a moment of the precise clock on the system's, by what that said at the last tick: to ask it costs as much again.
+func (l *loop) timeOf(at int64) time.Time { return l.wall.Add(time.Duration(at - l.now)) }
 
 // entered reports whether the loop decides by that snapshot already.
 func (l *loop) entered(f *inForce) bool { return l.decider == f.deciders[l.id] }
 
 // enter makes the loop decide by a snapshot. Connections kept to endpoints that it no longer has are closed.
 func (l *loop) enter(f *inForce) {
-	l.decider = f.deciders[l.id]
-	for i := range l.idle {
-		l.idle[i].closeRemoved(l)
-	}
+	l.decider, l.policies, l.keyed, l.warm = f.deciders[l.id], f.policies, f.keyed, f.warm
+	l.closeRemoved()
 }
 
-// turn gives where the search for an endpoint of p begins.
-func (l *loop) turn(p *upstream.Pool) uint32 {
-	for p.Index >= len(l.turns) {
-		l.turns = append(l.turns, uint32(l.id))
-	}
-	l.turns[p.Index]++
-	return l.turns[p.Index]
+// draw gives an attempt its random number, for choosing an endpoint: the next of SplitMix64's sequence, which upstream
+// finishes. Nobody gains by foreseeing it, unlike ids; those are of l.random.
+func (l *loop) draw() uint64 {
+	l.drawn += 0x9e3779b97f4a7c15
+	return l.drawn
 }
 
 // newExchange gives an empty exchange.
@@ -185,7 +212,10 @@ func (l *loop) freeExchange(ex *exchange) {
 	ex.reset()
 	if len(l.freeEx) < freeListMax {
 		l.freeEx = append(l.freeEx, ex)
+		return
 	}
+	ex.patience.unlink()
+	ex.hurry.unlink()
 }
 
 // keep copies what could not be used yet into a buffer of its own: have, if there is one, else one from the list.

@@ -13,27 +13,27 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// startLoops starts n event loops (0: one per processor) and their clock.
+// startLoops starts n event loops and their clock.
 //
 // Each loop is a gnet client of its own with one loop in it: a client is a set of loops without a listener, and with
 // one loop to a client it is we who choose where a connection goes, and each loop's handler can be its own state.
 func (g *Gateway) startLoops(n int) error {
-	if n == 0 {
-		n = runtime.GOMAXPROCS(0)
-	}
 	// One processor of the scheduler's more than there are loops: while none is idle, Go takes that of a loop in a
 	// system call away after 20 us, and the loop must fight to get one back (seen as 9 % of the CPU time).
 	if runtime.GOMAXPROCS(0) <= n {
 		runtime.GOMAXPROCS(n + 1)
 	}
 	for id := range n {
-		l := &loop{g: g, id: id, wall: time.Now(), conns: map[*downstream]struct{}{}}
+		l := &loop{g: g, id: id, now: g.clock(), wall: time.Now(), conns: map[*downstream]struct{}{}}
 		var seed [32]byte
 		if _, err := rand.Read(seed[:]); err != nil {
 			return err
 		}
 		l.random = mathrand.NewChaCha8(seed)
-		l.wheel.init()
+		l.drawn = l.random.Uint64()
+		l.wheel.init(tick)
+		l.poll.owner = queueTicker{}
+		l.fine.start(l)
 		if err := l.start(); err != nil {
 			return fmt.Errorf("event loop %d: %w", id, err)
 		}
@@ -77,7 +77,7 @@ func (l *loop) start() error {
 	if err != nil {
 		return err
 	}
-	l.door, err = l.client.EnrollContext(conn, nil)
+	l.door, err = l.client.EnrollContext(conn, door{})
 	if err != nil {
 		return err
 	}
@@ -90,6 +90,7 @@ func (g *Gateway) stopLoops() {
 	close(g.stopTicks)
 	g.ticks.Wait()
 	for _, l := range g.loops {
+		l.fine.stop()
 		_ = l.client.Stop()
 		_ = l.doorPeer.Close()
 	}

@@ -39,6 +39,7 @@ func TestPanic(t *testing.T) {
 			}
 			testkit.Do(t, p.Addr, testkit.Get("/")).WantStatus(t, 200, "")
 			testkit.Until(t, "the panic to be counted", func() bool { return p.Counters().Panics == 1 })
+			testkit.Until(t, "all attempts to have ended", func() bool { return inFlight(p) == 0 })
 			said := p.Said.String()
 			if strings.Count(said, "BUG: panic") != 1 || !strings.Contains(said, wantStack) {
 				t.Errorf("the log: got %q, want one panic with %s in its stack", said, wantStack)

@@ -1,15 +1,14 @@
 package gateway
 
 import (
-	"errors"
 	"net"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"golang.org/x/sys/unix"
 
+	"graygate/breaker"
 	"graygate/upstream"
 )
 
@@ -23,6 +22,7 @@ type relay struct {
 	ex   *exchange
 	from *downstream        // what the connection was on the loop; only to make its like
 	to   *upstream.Endpoint // where up leads
+	was  upstreamConn       // what up was on the loop: its age, its uses, and whether the endpoint has counted it
 
 	mu     sync.Mutex // guards the setting of the next three against cut
 	client *net.TCPConn
@@ -39,6 +39,7 @@ type relay struct {
 	clientLeft atomic.Bool           // the client closed while it was still sending
 	stopping   atomic.Bool           // the answer is over, and upload is to end
 	headSeen   atomic.Bool           // the answer has begun: its deadlines are download's
+	hasty      atomic.Bool           // the deadline for the head is that of the attempt
 }
 
 // leave takes an exchange and its connections out of the loop. The slices are copied: inClient was read from the
@@ -46,6 +47,14 @@ type relay struct {
 // nil: nobody is connected yet, or the answer is over and only its end is left to write.
 func (l *loop) leave(ex *exchange, inClient, toClient, inUp []byte) {
 	d := ex.d
+	if ex.waits != nil {
+		l.unqueue(ex) // it goes on waiting in the relay, for no longer than here
+	}
+	if ex.hedge.ticket.Live() {
+		l.dropHedge(ex, breaker.Ignored)
+	}
+	ex.patience.unlink()
+	ex.hurry.unlink()
 	r := &relay{
 		g: l.g, l: l, ex: ex, from: d,
 		fromClient: clone(inClient), toClient: clone(toClient), fromUp: clone(inUp),
@@ -69,13 +78,12 @@ func (l *loop) leave(ex *exchange, inClient, toClient, inUp []byte) {
 	}
 	if u := ex.u; u != nil {
 		r.to = u.endpoint
-		u.ex, ex.u = nil, nil
+		r.was = upstreamConn{pool: u.pool, born: u.born, uses: u.uses, counted: u.counted, tls: u.tls}
+		u.ex, ex.u, u.counted, u.tls = nil, nil, false, nil
 		u.close(l)
 	}
 	if u := ex.dialing; u != nil {
-		u.ex, ex.dialing = nil, nil
-		ex.attempts--
-		ex.asked--
+		u.ex, ex.dialing = nil, nil // the relay makes one of its own, for the same attempt
 	}
 	l.g.relays.add(r) // before the loop lets go of it, so that draining never counts one too few
 	d.gone(l)
@@ -143,44 +151,31 @@ func (r *relay) own(client, up *net.TCPConn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.client, r.up = client, up
+	if s := r.was.tls; s != nil && up != nil {
+		s.wire.enterRelay(up, r.ex.snap.Plan.Timeouts.Body)
+	}
 	if r.isCut {
 		r.breakOff()
 	}
 }
 
-// connect finds an endpoint, as the loop's dispatch does, but waits for the connection.
-func (r *relay) connect() *Fault {
-	for {
-		e := r.ex.next(uint32(r.g.clock()>>10), r.g.clock())
-		if e == nil {
-			return faultNoEndpoint
-		}
-		conn, err := r.g.dialEndpoint(e, r.ex.pool.ConnectTimeout)
-		if err != nil {
-			e.Breaker.Failure(r.g.clock())
-			continue
-		}
-		e.Breaker.Success()
-		r.to, r.ex.fresh = e, true
-		r.own(r.client, conn.(*net.TCPConn))
-		return nil
-	}
-}
-
 // exchange carries both directions until the answer is over.
 func (r *relay) exchange() {
-	if !r.ex.requestDone() || r.ex.sent < len(r.ex.out) {
-		r.uploaded = make(chan struct{})
-		go r.upload()
-	} else {
-		r.expectHead()
-	}
-	fault := r.download()
-	if fault == faultUpstreamClosed && r.again() {
-		if fault = r.connect(); fault == nil {
-			r.exchange()
-			return
+	var fault *Fault
+	for fault == nil {
+		if !r.ex.requestDone() || r.ex.sent < len(r.ex.out) || r.upSide().unwritten() {
+			r.uploaded = make(chan struct{})
+			r.ex.settled = true // whether it could be sent again is upload's to change, and download asks no more
+			go r.upload()
+		} else {
+			r.expectHead()
 		}
+		if fault = r.download(); fault == nil || !r.goesOn(fault) {
+			break
+		}
+		r.upSide().close()
+		r.uncount()
+		fault = r.connect()
 	}
 	if fault != nil {
 		if u := r.uploadErr.Load(); u != nil {
@@ -197,23 +192,12 @@ func (r *relay) exchange() {
 	r.end(true)
 }
 
-// again prepares a request for being sent once more, as the loop does, if its connection was a kept one that has ended
-// without a byte of an answer, and no upload was needed here, which keeps nothing.
-func (r *relay) again() bool {
-	if r.answering || r.uploaded != nil || !r.ex.again() {
-		return false
-	}
-	_ = r.up.Close()
-	r.ex.rewind()
-	r.l.do(func() { r.l.counters.retries++ })
-	return true
-}
-
 // fail ends the exchange by a fault, as the loop's fail does.
 func (r *relay) fail(fault *Fault) {
 	r.stopUpload()
 	ex := r.ex
 	ex.fault = fault
+	ex.finish(r.g.clock())
 	if ex.begun || r.clientLeft.Load() {
 		ex.cut = ex.begun
 		// Where the framing tells that the answer broke off, the end of the stream is enough (see framed); a client that
@@ -232,11 +216,13 @@ func (r *relay) fail(fault *Fault) {
 // end parts with the connections: back to the loop, closed after their last answer, or cut; and writes the books.
 func (r *relay) end(whole bool) {
 	ex := r.ex
+	ex.finish(r.g.clock())
 	if r.up != nil {
 		if whole && ex.keepUp && !r.to.Removed() && ex.phase == answered {
 			r.giveBackUp()
 		} else {
-			_ = r.up.Close()
+			r.upSide().close()
+			r.uncount()
 		}
 	}
 	switch {
@@ -262,21 +248,38 @@ func (r *relay) end(whole bool) {
 func (r *relay) book() {
 	l, ex := r.l, r.ex
 	if !l.do(func() { l.end(ex) }) {
+		ex.close()
 		r.g.logExchange(ex)
+	}
+}
+
+// uncount takes the connection to the endpoint out of its count.
+func (r *relay) uncount() {
+	if r.was.counted {
+		r.was.counted = false
+		r.to.CloseConn()
 	}
 }
 
 func (r *relay) giveBackUp() {
 	if r.up.RemoteAddr() == nil { // it was reset before the relay took it over: Enroll would trip over that
 		_ = r.up.Close()
+		r.uncount()
 		return
 	}
 	_ = r.up.SetDeadline(time.Time{})
-	u := &upstreamConn{endpoint: r.to, state: upBusy}
+	if !r.upSide().settle() {
+		r.upSide().close()
+		r.uncount()
+		return
+	}
+	u := &upstreamConn{endpoint: r.to, pool: r.was.pool, born: r.was.born, uses: r.was.uses, counted: r.was.counted, tls: r.was.tls, state: upBusy}
 	u.timer.owner = u
+	r.was.counted = false
 	r.l.do(func() { r.l.dials++ }) // opened takes it off again
 	if _, err := r.l.client.EnrollContext(r.up, u); err != nil {
 		r.l.do(func() { r.l.dials-- })
+		u.uncount()
 	}
 }
 
@@ -296,19 +299,9 @@ func (r *relay) giveBackClient() {
 	}
 }
 
-// write writes all of p. Its deadline is one of progress: a peer that takes something within each time-out may be
-// as slow as it likes.
+// write writes all of p, with the deadline of [writeAll].
 func (r *relay) write(c *net.TCPConn, p []byte) error {
-	timeout := r.ex.snap.Plan.Timeouts.Body
-	for len(p) > 0 {
-		_ = c.SetWriteDeadline(time.Now().Add(timeout))
-		n, err := c.Write(p)
-		p = p[n:]
-		if err != nil && (n == 0 || !errors.Is(err, os.ErrDeadlineExceeded)) {
-			return err
-		}
-	}
-	return nil
+	return writeAll(c, p, r.ex.snap.Plan.Timeouts.Body)
 }
 
 // cut breaks off both connections, from another goroutine.

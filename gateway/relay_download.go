@@ -31,12 +31,19 @@ func (r *relay) download() *Fault {
 		} else if len(in) > 0 {
 			used, out, what, fault = ex.answer(&resp, in, out)
 		}
-		if what == broken {
+		switch {
+		case what == broken:
 			putBuffer(held)
 			return fault
+		case what == refused && r.another(badStatus, resp.Status, r.g.clock()):
+			putBuffer(held)
+			return faultAnother
+		case what == refused:
+			ex.settled = true
+			continue // with the same bytes
 		}
 		if len(out) > 0 {
-			ex.begun = ex.begun || ex.phase != awaitHead
+			ex.beginAnswer()
 			if err := r.write(r.client, out); err != nil {
 				putBuffer(held)
 				return writeFault(err)
@@ -66,7 +73,7 @@ func (r *relay) download() *Fault {
 			timeout = ex.snap.Plan.Timeouts.Body
 		}
 		var err error
-		held, err = readSome(r.up, timeout)
+		held, err = r.upSide().readSome(timeout)
 		r.answering = r.answering || err == nil
 		switch {
 		case err == nil && len(left) == 0:
@@ -77,9 +84,11 @@ func (r *relay) download() *Fault {
 		case errors.Is(err, io.EOF):
 			return r.downloadEOF()
 		case !errors.Is(err, os.ErrDeadlineExceeded) && ex.phase == awaitHead:
-			return faultUpstreamClosed
+			return r.readFault(err, faultUpstreamClosed)
 		case !errors.Is(err, os.ErrDeadlineExceeded):
-			return faultUpstreamTruncated
+			return r.readFault(err, faultUpstreamTruncated)
+		case ex.phase == awaitHead && r.hasty.Load():
+			return faultTryTimeout
 		case ex.phase == awaitHead:
 			return faultUpstreamTimeout
 		default:
@@ -88,9 +97,12 @@ func (r *relay) download() *Fault {
 	}
 }
 
+// faultAnother is no fault: the answer at hand is not passed on, and another attempt has been begun.
+var faultAnother = &Fault{}
+
 // downloadEOF is the end of the upstream's stream: that of an answer that runs until it, or a broken one.
 func (r *relay) downloadEOF() *Fault {
-	out, fault := r.ex.answerEOF(nil, streamEndedInOrder(r.up))
+	out, fault := r.ex.answerEOF(nil, r.upSide().inOrder())
 	if fault != nil {
 		return fault
 	}

@@ -46,7 +46,7 @@ func TestGiveBackAfterReset(t *testing.T) {
 	if streamEndedInOrder(taken) {
 		t.Error("the end of a stream that was reset: got in order, want not")
 	}
-	r := &relay{up: taken, to: &upstream.Endpoint{}, ex: &exchange{method: http1.GET}}
+	r := &relay{up: taken, to: &upstream.Endpoint{}, ex: &exchange{passing: passing{method: http1.GET}}}
 	r.giveBackUp()
 	if _, err := taken.Write([]byte("x")); err == nil {
 		t.Error("the connection: got open, want closed")

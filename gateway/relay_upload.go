@@ -30,7 +30,7 @@ func (r *relay) upload() {
 			r.blameClient(fault)
 			return
 		}
-		if r.write(r.up, ex.out[ex.sent:]) != nil {
+		if r.upSide().write(ex.out[ex.sent:], timeout) != nil {
 			r.fromClient = in
 			r.expectHead() // it may have one, but not for ever
 			return
@@ -38,6 +38,7 @@ func (r *relay) upload() {
 		ex.sent, ex.written, ex.whole = len(ex.out), true, false
 		ex.forget()
 		if ex.requestDone() {
+			ex.wholeAt.Store(r.g.clock())
 			r.fromClient = clone(in)
 			putBuffer(held)
 			r.expectHead()
@@ -77,7 +78,12 @@ func (r *relay) expectHead() {
 	if r.headSeen.Load() {
 		return
 	}
-	_ = r.up.SetReadDeadline(time.Now().Add(r.ex.snap.Plan.Timeouts.ResponseHead))
+	wait := r.ex.snap.Plan.Timeouts.ResponseHead
+	if try := r.ex.pool.Retry.PerTryTimeout; try > 0 && try < wait {
+		wait = try
+		r.hasty.Store(true)
+	}
+	_ = r.up.SetReadDeadline(time.Now().Add(wait))
 }
 
 // stopUpload ends a request's direction that goes on after the answer is over.

@@ -94,13 +94,13 @@ func TestLongRequestIsNotSentAgain(t *testing.T) {
 	}
 }
 
-// A new connection that is closed without an answer is no accident of timing: 502 at once.
+// A new connection that is closed without an answer is no accident of timing: another endpoint is asked, once each, then 502.
 func TestNewConnectionCloses(t *testing.T) {
 	closes := func(c *testkit.Conn, r *testkit.Request) { _ = c.Close() }
 	p, log := logged(t, testkit.Pool(testkit.Serve(t, closes), testkit.Serve(t, closes)), nil, "")
 	c := testkit.Dial(t, p.Addr)
 	c.Do(testkit.Get("/")).WantStatus(t, 502, "upstream_closed")
-	wantLine(t, log.Wait(1)[0], map[string]any{"status": 502, "attempts": 1})
+	wantLine(t, log.Wait(1)[0], map[string]any{"status": 502, "attempts": 2})
 }
 
 // An upstream that was stopped and started again between two requests is no reason for an error, for any method: the old
@@ -202,7 +202,7 @@ func TestKeptConnectionClosesInGray(t *testing.T) {
 func TestRetryOff(t *testing.T) {
 	log := testkit.NewAccessLog(t)
 	config := testkit.Config(testkit.Pool(testkit.Refused(t), testkit.Refused(t)), testkit.Pool(testkit.Refused(t)), log.YAML())
-	p := testkit.Gateway(t, strings.Replace(config, "stable: {endpoints: [", "stable: {retry: off, breaker: off, endpoints: [", 1))
+	p := testkit.Gateway(t, stableWith("retry: off, breaker: off", config))
 	testkit.Do(t, p.Addr, testkit.Get("/")).WantStatus(t, 503, "no_endpoint")
 	wantLine(t, log.Wait(1)[0], map[string]any{"attempts": 1})
 	testkit.Do(t, p.Addr, testkit.Get("/", "X-Gray-Tag: gray")).WantStatus(t, 503, "no_endpoint")

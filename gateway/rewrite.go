@@ -3,6 +3,7 @@ package gateway
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"strconv"
 
 	"graygate/config"
@@ -162,17 +163,20 @@ func appendAssignments(b []byte, decision *config.Decision) []byte {
 	return b
 }
 
-// retag corrects X-Gray-Tag in the head that is already written: the request was assigned to gray and is served by
-// stable, and the upstream is to know what it is.
+// retag corrects X-Gray-Tag in the head that is already written: the request was assigned to one pool and is served by
+// another, and the upstream is to know what it is.
 func (ex *exchange) retag() {
-	if !ex.whole || !bytes.HasPrefix(ex.out[ex.tagAt:], []byte(tagGray)) {
+	if !ex.whole {
 		return
 	}
-	const grow = len(tagStable) - len(tagGray)
-	end := ex.tagAt + len(tagGray)
-	ex.out = append(ex.out, tagStable[:grow]...)
-	copy(ex.out[end+grow:], ex.out[end:len(ex.out)-grow])
-	copy(ex.out[ex.tagAt:], tagStable)
+	old, now := tagGray, tagStable
+	if ex.pool != ex.route.Stable {
+		old, now = tagStable, tagGray
+	}
+	if !bytes.HasPrefix(ex.out[ex.tagAt:], []byte(old)) {
+		return
+	}
+	ex.out = slices.Replace(ex.out, ex.tagAt, ex.tagAt+len(old), unsafeBytes(now)...)
 }
 
 // appendAnswerHead writes the head of the final answer.

@@ -3,6 +3,7 @@ package gateway
 import (
 	"time"
 
+	"graygate/breaker"
 	"graygate/config"
 	"graygate/gateway/http1"
 	"graygate/telemetry"
@@ -16,7 +17,8 @@ func (l *loop) beginExchange(d *downstream, force *inForce, head []byte) {
 	r, snap := &l.request, force.Snapshot
 	ex := l.newExchange()
 	ex.snap, ex.d, ex.listener, d.ex = snap, d, d.listener, ex
-	ex.began, ex.client = time.Now(), d.peerText
+	ex.arrivedAt = l.g.clock()
+	ex.began, ex.client, ex.loop = l.timeOf(ex.arrivedAt), d.peerText, l.id
 	l.counters.requests++
 	if err := http1.ParseRequest(head, r, l.g.headLimits(snap)); err != nil {
 		ex.closeDown = true
@@ -38,6 +40,11 @@ func (l *loop) beginExchange(d *downstream, force *inForce, head []byte) {
 		l.fail(ex, fault)
 		return
 	}
+	if l.sheds() {
+		l.counters.shed++
+		l.fail(ex, faultOverload)
+		return
+	}
 	if !l.entered(force) {
 		l.enter(force)
 	}
@@ -50,6 +57,10 @@ func (l *loop) beginExchange(d *downstream, force *inForce, head []byte) {
 	decision := l.decide(ex, r, address)
 	if decision.Route == nil {
 		l.fail(ex, faultNoRoute)
+		return
+	}
+	if fault := l.admit(ex, l.decider.Attributes()); fault != nil {
+		l.fail(ex, fault)
 		return
 	}
 	ex.whole = true
@@ -80,7 +91,7 @@ func (l *loop) pump(ex *exchange, in []byte) (used int, stop bool) {
 			return used, false
 		}
 		full := len(ex.out)-ex.sent >= replayBytes // then n is 0 for want of room, which flush makes
-		if ex.u == nil && ex.dialing == nil && !l.dispatch(ex) {
+		if ex.u == nil && ex.dialing == nil && ex.waits == nil && !l.dispatch(ex) {
 			return used, false
 		}
 		if ex.u != nil {
@@ -91,6 +102,12 @@ func (l *loop) pump(ex *exchange, in []byte) (used int, stop bool) {
 		}
 	}
 	timeouts := &ex.snap.Plan.Timeouts
+	switch done := ex.requestDone(); {
+	case !done:
+		ex.tardy = true
+	case ex.tardy && ex.wholeAt.Load() == 0:
+		ex.wholeAt.Store(l.g.clock())
+	}
 	switch {
 	case !ex.requestDone():
 		l.wheel.set(&d.timer, l.now+int64(timeouts.Body))
@@ -105,6 +122,9 @@ func (l *loop) pump(ex *exchange, in []byte) (used int, stop bool) {
 	default:
 		l.wheel.set(&d.timer, 0)
 	}
+	if ex.requestDone() && ex.waits == nil {
+		l.watch(ex, max(ex.at, ex.wholeAt.Load()))
+	}
 	return used, true
 }
 
@@ -117,12 +137,17 @@ func (l *loop) complete(ex *exchange, out []byte) {
 	if d.state != downOpen {
 		return
 	}
+	now := ex.headAt
+	if pieces {
+		now = l.g.clock()
+	}
+	l.finish(ex, now)
 	ex.bytesOut += int64(len(out)) // what is left of it goes to a relay
 	if u != nil {
 		u.ex, ex.u = nil, nil
 		// What stands behind the last of many pieces is not in the same read. To look for it is one call for many, and
 		// keeps it from being taken for the next answer.
-		if ex.keepUp && (!pieces || quiet(u.fd)) {
+		if ex.keepUp && (!pieces || u.quiet(l)) {
 			l.freeBuffer(u.in)
 			u.in = nil
 			l.putIdle(u)
@@ -220,16 +245,22 @@ func (l *loop) abandon(ex *exchange, fault *Fault) {
 	l.end(ex)
 }
 
-// dropUpstream parts an exchange from its connection, whose answer can no longer be used. An attempt under way goes
-// on for the sake of the next request.
+// dropUpstream parts an exchange from its endpoints, whose answers can no longer be used.
 func (l *loop) dropUpstream(ex *exchange) {
-	if u := ex.u; u != nil {
-		u.ex, ex.u = nil, nil
-		u.close(l)
+	l.leaveQueue(ex)
+	l.part(&ex.attempt)
+	if ex.ticket.Live() {
+		l.finish(ex, l.g.clock())
 	}
-	if u := ex.dialing; u != nil {
-		u.ex, ex.dialing = nil, nil
+	if ex.hedge.ticket.Live() {
+		l.dropHedge(ex, breaker.Ignored)
 	}
+}
+
+// finish ends the attempt at hand, and leaves room for who waits.
+func (l *loop) finish(ex *exchange, now int64) {
+	ex.finish(now)
+	l.freed = l.freed || l.queued > 0
 }
 
 // end writes the exchange into the books and frees it.
@@ -245,8 +276,18 @@ func (l *loop) end(ex *exchange) {
 	case !ex.begun && ex.status == ex.fault.Status:
 		l.counters.local++
 	}
+	ex.close()
 	l.g.logExchange(ex)
 	l.freeExchange(ex)
+}
+
+// close gives back what the exchange still holds, wherever it has ended. Safe for concurrent use with other exchanges.
+func (ex *exchange) close() {
+	if ex.ticket.Live() {
+		ex.finish(ex.g.clock())
+	}
+	ex.proceed()
+	ex.release()
 }
 
 // describe notes what the access log wants of the request, while the head is at hand.

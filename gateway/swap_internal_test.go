@@ -26,9 +26,12 @@ const (
 // largePlan is a plan of many rules and experiments. No rule matches swapHead, so that all of the index is looked at.
 func largePlan() *config.Plan {
 	from := func(name string) []match.Source { return []match.Source{{Kind: match.FromHeader, Name: name}} }
+	pool := func(name, address string) config.Upstream {
+		return config.Upstream{Pool: upstream.PoolConfig{Name: name, Endpoints: []upstream.EndpointConfig{{Address: address, Weight: 1}}}}
+	}
 	p := &config.Plan{
 		Attributes: []config.Attribute{{Name: "userid", From: from("X-User-Id")}, {Name: "os", From: from("X-OS")}, {Name: "version", From: from("X-App-Version"), Type: match.Version}},
-		Upstreams:  []config.Upstream{{Name: "stable", Endpoints: []string{"127.0.0.1:1"}}, {Name: "gray", Endpoints: []string{"127.0.0.1:2"}}},
+		Upstreams:  []config.Upstream{pool("stable", "127.0.0.1:1"), pool("gray", "127.0.0.1:2")},
 		Routes:     []config.PlanRoute{{Name: "all", Path: "/", Stable: "stable", Gray: "gray"}},
 	}
 	for i := range swapRules {
@@ -69,7 +72,7 @@ type bareLoop struct {
 
 func newBareLoop(tb testing.TB) *bareLoop {
 	b := &bareLoop{loop: &loop{wall: time.Unix(1_800_000_000, 0)}}
-	b.g = &Gateway{loops: []*loop{b.loop}, registry: upstream.NewRegistry()}
+	b.g = &Gateway{loops: []*loop{b.loop}, registry: upstream.NewRegistry(upstream.Options{Loops: 1})}
 	if err := http1.ParseRequest([]byte(swapHead), &b.request, http1.Limits{HeadBytes: 1000, Fields: 10}); err != nil {
 		tb.Fatal(err)
 	}

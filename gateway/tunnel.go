@@ -2,8 +2,6 @@ package gateway
 
 import (
 	"errors"
-	"io"
-	"net"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -14,15 +12,17 @@ import (
 // both have ended their streams, when one of them breaks, or when nothing has come from either for the time-out.
 func (r *relay) tunnel() {
 	r.stopUpload()
+	r.ex.finish(r.ex.headAt) // it has been answered; what follows is no request in flight
 	t := &tunnelled{r: r, idle: r.ex.snap.Plan.Timeouts.Tunnel}
 	t.seen.Store(r.g.clock())
 	var up sync.WaitGroup
-	up.Go(func() { t.copy(r.up, r.client, r.fromClient, nil) })
+	up.Go(func() { t.copy(r.upSide(), r.clientSide(), r.fromClient, nil) })
 	first := r.toClient
-	t.copy(r.client, r.up, append(first, r.fromUp...), &r.ex.bytesOut)
+	t.copy(r.clientSide(), r.upSide(), append(first, r.fromUp...), &r.ex.bytesOut)
 	up.Wait()
 	r.fromClient, r.fromUp, r.toClient = nil, nil, nil
 	_ = r.up.Close()
+	r.uncount()
 	_ = r.client.Close()
 	r.from.listener.release()
 	r.book()
@@ -35,7 +35,7 @@ type tunnelled struct {
 }
 
 // copy goes one way. The end of a stream is passed on as such, so that the other way may go on.
-func (t *tunnelled) copy(to, from *net.TCPConn, first []byte, count *int64) {
+func (t *tunnelled) copy(to, from side, first []byte, count *int64) {
 	defer func() {
 		if reason := recover(); reason != nil {
 			t.r.g.relayPanicked(reason)
@@ -45,7 +45,7 @@ func (t *tunnelled) copy(to, from *net.TCPConn, first []byte, count *int64) {
 	piece := first
 	for {
 		if len(piece) > 0 {
-			if t.r.write(to, piece) != nil {
+			if to.write(piece, t.r.ex.snap.Plan.Timeouts.Body) != nil {
 				t.r.cut()
 				return
 			}
@@ -55,13 +55,13 @@ func (t *tunnelled) copy(to, from *net.TCPConn, first []byte, count *int64) {
 			putBuffer(piece)
 		}
 		var err error
-		piece, err = readSome(from, t.idle)
+		piece, err = from.readSome(t.idle)
 		now := t.r.g.clock()
 		switch {
 		case err == nil:
 			t.seen.Store(now)
-		case errors.Is(err, io.EOF):
-			_ = to.CloseWrite()
+		case from.ended(err):
+			to.closeWrite()
 			return
 		case errors.Is(err, os.ErrDeadlineExceeded) && now-t.seen.Load() < int64(t.idle):
 			// The other way is alive.

@@ -90,7 +90,11 @@ func upgradeRequest(fields ...string) string {
 // webSocket is a backend that accepts the handshake on /ws, after whose 101 it sends first at once, and echoes every frame. A close frame,
 // or the end of the stream, is answered and ends it. ended gets what ended each.
 func webSocket(t *testing.T, first string, ended chan<- error) *testkit.Backend {
-	return testkit.Serve(t, func(c *testkit.Conn, r *testkit.Request) {
+	return testkit.Serve(t, webSocketOn(t, first, ended))
+}
+
+func webSocketOn(t *testing.T, first string, ended chan<- error) func(*testkit.Conn, *testkit.Request) {
+	return func(c *testkit.Conn, r *testkit.Request) {
 		if r.URL.Path != "/ws" {
 			testkit.Echo("stable")(c, r)
 			return
@@ -116,7 +120,7 @@ func webSocket(t *testing.T, first string, ended chan<- error) *testkit.Backend 
 				return
 			}
 		}
-	})
+	}
 }
 
 func wantSwitched(t *testing.T, c *testkit.Client) {

@@ -1,14 +1,10 @@
 package gateway
 
 import (
-	"errors"
-	"io"
-	"net"
-	"time"
-
 	"github.com/panjf2000/gnet/v2"
 	"golang.org/x/sys/unix"
 
+	"graygate/breaker"
 	"graygate/gateway/http1"
 	"graygate/upstream"
 )
@@ -18,13 +14,19 @@ type upstreamConn struct {
 	c        gnet.Conn
 	fd       int
 	endpoint *upstream.Endpoint
-	ex       *exchange   // whose it is; nil when idle, or when nobody waits for it any more
-	client   *downstream // who is waiting for ex's answer; it outlives ex, for a panic on the way to the next one
-	in       []byte      // of the answer, not used yet
+	pool     *upstream.Pool // of the newest snapshot that has used it: its limits hold
+	ex       *exchange      // whose it is; nil when idle, or when nobody waits for it any more
+	tls      *tlsSession    // nil: plain
+	client   *downstream    // who is waiting for ex's answer; it outlives ex, for a panic on the way to the next one
+	in       []byte         // of the answer, not used yet
 	timer    timer
 	state    upState
-	idleAt   int  // place in the idle stack
-	broken   bool // a write failed: only reading is left
+	idleAt   int   // place in the idle stack
+	born     int64 // when it was there, on the loop's clock
+	uses     int   // requests that it was taken for
+	counted  bool  // by the endpoint's OpenConn
+	dialled  bool  // it is being made, and counted as such; one that is back from a relay is not
+	broken   bool  // a write failed: only reading is left
 }
 
 type upState uint8
@@ -36,98 +38,11 @@ const (
 	upGone
 )
 
-// dial begins a connection to e for ex. It is made in a goroutine: a resolver or a connect may block.
-func (l *loop) dial(ex *exchange, e *upstream.Endpoint) {
-	u := &upstreamConn{endpoint: e, ex: ex}
-	u.timer.owner = u
-	ex.dialing = u
-	l.dials++
-	l.counters.dials++
-	timeout := ex.pool.ConnectTimeout
-	// A second of slack: this deadline is for an attempt whose outcome was lost, not for a slow one.
-	l.wheel.set(&u.timer, l.now+int64(timeout+time.Second))
-	l.g.dialling.Go(func() {
-		conn, err := l.g.dialEndpoint(e, timeout)
-		if err == nil {
-			_, err = l.client.EnrollContext(conn, u)
-		}
-		if err != nil {
-			l.do(func() { u.dialFailed(l) })
-		}
-	})
-}
-
-// dialEndpoint connects. Keep-alive probes are left out: an idle connection has its own deadline, and every
-// connection would pay for them with system calls.
-func (g *Gateway) dialEndpoint(e *upstream.Endpoint, timeout time.Duration) (net.Conn, error) {
-	dialer := net.Dialer{Timeout: timeout, KeepAlive: -1}
-	return dialer.DialContext(g.life, "tcp", e.Address)
-}
-
-func (u *upstreamConn) opened(l *loop, c gnet.Conn) {
-	u.c, u.fd = c, c.Fd()
-	u.endpoint.Breaker.Success()
-	if u.state == upGone { // given up by its deadline
-		_ = l.events.Close(c)
-		return
-	}
-	l.dials--
-	l.wheel.set(&u.timer, 0)
-	ex := u.ex
-	if ex == nil {
-		l.putIdle(u)
-		return
-	}
-	ex.dialing = nil
-	ex.fresh = true
-	l.bind(u, ex)
-	ex.d.goOn(l)
-}
-
-func (u *upstreamConn) dialFailed(l *loop) {
-	if u.state == upGone {
-		return
-	}
-	u.state = upGone
-	u.timer.unlink()
-	l.dials--
-	l.counters.dialFails++
-	u.endpoint.Breaker.Failure(l.now)
-	ex := u.ex
-	if ex == nil {
-		return
-	}
-	u.ex, ex.dialing = nil, nil
-	l.counters.retries++
-	ex.d.goOn(l) // which dispatches it anew
-}
-
-func (l *loop) bind(u *upstreamConn, ex *exchange) {
-	u.state, u.ex, u.client, ex.u = upBusy, ex, ex.d, u
-	l.wheel.set(&u.timer, 0)
-}
-
-// dispatch finds a connection for the exchange: an idle one, or one that is now being made. false: nobody could be
-// asked, and the exchange is over.
-func (l *loop) dispatch(ex *exchange) bool {
-	e := ex.next(l.turn(ex.pool), l.now)
-	if e == nil {
-		l.fail(ex, faultNoEndpoint)
-		return false
-	}
-	if !ex.anew {
-		if u := l.takeIdle(e, !ex.method.Idempotent() || !ex.requestDone()); u != nil {
-			ex.fresh = false
-			l.bind(u, ex)
-			return true
-		}
-	}
-	if l.dials >= maxDialsPerLoop {
-		l.fail(ex, faultTooManyDials)
-		return false
-	}
-	l.dial(ex, e)
-	return true
+// take makes a connection busy with an exchange.
+func (u *upstreamConn) take(ex *exchange) {
+	u.state, u.ex, u.client = upBusy, ex, ex.d
+	u.pool = ex.pool
+	u.uses++
 }
 
 // flush writes what there is of the request. It never waits: what the socket does not take makes the pair leave.
@@ -142,7 +57,7 @@ func (l *loop) flush(ex *exchange) {
 		ex.forget()
 		return
 	}
-	n, err := write(u.fd, p)
+	n, err := u.write(l, p)
 	if n > 0 {
 		ex.sent += n
 		ex.written = true
@@ -160,10 +75,22 @@ func (l *loop) flush(ex *exchange) {
 }
 
 func (u *upstreamConn) traffic(l *loop, in []byte) {
+	if u.tls != nil {
+		u.cipherTraffic(l, in)
+		return
+	}
+	u.plainTraffic(l, in)
+}
+
+// plainTraffic takes bytes as the endpoint has sent them, under TLS if there is any.
+func (u *upstreamConn) plainTraffic(l *loop, in []byte) {
 	ex := u.ex
 	if ex == nil {
 		u.close(l) // an answer that nobody asked for: whatever it is, this connection cannot be trusted
 		return
+	}
+	if ex.hedge.ticket.Live() {
+		l.decideHedge(u, ex)
 	}
 	if ex.phase == inBody && ex.answerFrame == http1.ByLength {
 		u.passOn(l, ex, in)
@@ -175,6 +102,13 @@ func (u *upstreamConn) traffic(l *loop, in []byte) {
 	}
 	used, out, what, fault := ex.answer(&l.response, in, l.out[:0])
 	l.out = out[:0]
+	if what == refused {
+		if l.retryAnswer(u, ex, in[used:]) {
+			return
+		}
+		used, out, what, fault = ex.answer(&l.response, in, l.out[:0])
+		l.out = out[:0]
+	}
 	switch what {
 	case broken:
 		d := ex.d
@@ -188,6 +122,32 @@ func (u *upstreamConn) traffic(l *loop, in []byte) {
 	case more:
 		u.more(l, ex, out, in[used:])
 	}
+}
+
+// retryAnswer makes another attempt in place of an answer whose status asks for it, and whose head has not been passed on.
+// rest is what has come behind the head. false: the answer is to be passed on after all.
+func (l *loop) retryAnswer(u *upstreamConn, ex *exchange, rest []byte) bool {
+	r := &l.response
+	fell, sent := ex.fallback, ex.requestDone() && ex.sent == len(ex.out)
+	if !ex.another(badStatus, r.Status, l.g.clock(), l.draw()) {
+		ex.settled = true
+		return false
+	}
+	u.ex, ex.u = nil, nil
+	l.freeBuffer(u.in)
+	u.in = nil
+	// Where all of the answer is here, the connection can go on; else its end is not worth waiting for.
+	if sent && !r.Close && (r.Framing == http1.NoBody && len(rest) == 0 || r.Framing == http1.ByLength && int64(len(rest)) == r.Length) {
+		l.putIdle(u)
+	} else {
+		u.close(l)
+	}
+	l.freed = l.freed || l.queued > 0
+	if fell == ex.fallback {
+		l.counters.retries[badStatus]++
+	}
+	ex.d.goOn(l)
+	return true
 }
 
 // passOn hands a piece of a body of known length on as it is, without a copy of ours.
@@ -210,7 +170,7 @@ func (u *upstreamConn) more(l *loop, ex *exchange, out, left []byte) {
 	d := ex.d
 	var rest []byte
 	if len(out) > 0 {
-		ex.begun = ex.begun || ex.phase != awaitHead
+		ex.beginAnswer()
 		rest = d.send(l, out, false, false)
 		if d.state != downOpen {
 			return // the client is gone, and with it the exchange
@@ -232,9 +192,20 @@ func (u *upstreamConn) closed(l *loop, err error) {
 	if u.state == upGone {
 		return
 	}
+	u.lost(l, u.inOrder(err))
+}
+
+// lost is the end of the connection's stream, in order or not: what has come of an answer may be whole by it. The
+// connection itself is the caller's to close.
+func (u *upstreamConn) lost(l *loop, inOrder bool) {
 	ex, begun := u.ex, len(u.in) > 0 // begun: a part of a head has come
 	u.gone(l)
 	if ex == nil {
+		return
+	}
+	if u == ex.hedge.u {
+		u.ex, ex.hedge.u = nil, nil
+		l.dropHedge(ex, u.blame())
 		return
 	}
 	u.ex, ex.u = nil, nil
@@ -243,21 +214,20 @@ func (u *upstreamConn) closed(l *loop, err error) {
 		l.fail(ex, faultShutdown)
 		return
 	}
-	if ex.again() && !begun {
+	if !begun && !ex.hedge.ticket.Live() && ex.again() {
 		ex.rewind()
-		l.counters.retries++
+		l.counters.resent++
 		d.goOn(l)
 		return
 	}
-	fault := faultUpstreamTruncated
-	if errors.Is(err, io.EOF) {
-		var out []byte
-		if out, fault = ex.answerEOF(l.out[:0], endedInOrder(u.fd)); fault == nil {
-			l.complete(ex, out)
-			return
-		}
-	} else if ex.phase == awaitHead {
-		fault = faultUpstreamClosed
+	if ex.phase == awaitHead {
+		l.tryAgain(ex, closedEarly, 0, faultUpstreamClosed)
+		return
+	}
+	out, fault := ex.answerEOF(l.out[:0], inOrder)
+	if fault == nil {
+		l.complete(ex, out)
+		return
 	}
 	l.fail(ex, fault)
 	d.resume(l)
@@ -271,12 +241,18 @@ func (u *upstreamConn) expire(l *loop) {
 		u.close(l)
 	case upBusy:
 		ex, d := u.ex, u.ex.d
-		if ex.phase == awaitHead {
+		switch {
+		case u == ex.hedge.u:
+			l.dropHedge(ex, breaker.Failure)
+		case ex.phase == awaitHead && ex.hedge.ticket.Live():
+			l.tryAgain(ex, tookTooLong, 0, faultUpstreamTimeout)
+		case ex.phase == awaitHead:
 			l.fail(ex, faultUpstreamTimeout)
-		} else {
+			d.resume(l)
+		default:
 			l.fail(ex, faultUpstreamStalled)
+			d.resume(l)
 		}
-		d.resume(l)
 	}
 }
 
@@ -297,6 +273,7 @@ func (u *upstreamConn) close(l *loop) {
 		return
 	}
 	u.gone(l)
+	u.takeLeave(l)
 	_ = l.events.Close(u.c)
 }
 
@@ -306,7 +283,16 @@ func (u *upstreamConn) gone(l *loop) {
 		l.idle[u.endpoint.ID].remove(u)
 	}
 	u.state = upGone
+	u.uncount()
 	u.timer.unlink()
 	l.freeBuffer(u.in)
 	u.in = nil
+}
+
+// uncount takes the connection out of the endpoint's count.
+func (u *upstreamConn) uncount() {
+	if u.counted {
+		u.counted = false
+		u.endpoint.CloseConn()
+	}
 }

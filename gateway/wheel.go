@@ -1,10 +1,13 @@
 package gateway
 
+import "time"
+
 // timer is one deadline of one connection; it lives inside the connection.
 type timer struct {
 	prev, next *timer // in a slot's ring; nil while not in the wheel
-	slotTick   int64  // the tick of the slot it lies in
+	slotTick   int64  // the turn's step of the slot it lies in
 	deadline   int64  // nanoseconds on the loop's clock; 0 is none
+	fine       bool   // it lies in the fine clock, or lay there last
 	owner      expirer
 }
 
@@ -17,10 +20,12 @@ type expirer interface{ expire(l *loop) }
 type wheel struct {
 	slots [wheelSlots]timer // ring heads
 	due   timer             // ring head of the slot being emptied
-	done  int64             // the last tick that was looked at
+	step  int64             // nanoseconds between two slots
+	done  int64             // the last step that was looked at
 }
 
-func (w *wheel) init() {
+func (w *wheel) init(step time.Duration) {
+	w.step = int64(step)
 	for i := range w.slots {
 		s := &w.slots[i]
 		s.prev, s.next = s, s
@@ -43,9 +48,9 @@ func (w *wheel) set(t *timer, deadline int64) {
 	w.link(t, at)
 }
 
-// tickOf is the first tick at which the deadline has passed, and never one that was already looked at.
+// tickOf is the first step at which the deadline has passed, and never one that was already looked at.
 func (w *wheel) tickOf(deadline int64) int64 {
-	return max((deadline+int64(tick)-1)/int64(tick), w.done+1)
+	return max((deadline+w.step-1)/w.step, w.done+1)
 }
 
 func (w *wheel) link(t *timer, at int64) {
@@ -66,7 +71,7 @@ func (t *timer) unlink() {
 
 // advance tells every owner whose deadline has passed at the time now.
 func (w *wheel) advance(l *loop, now int64) {
-	last := now / int64(tick)
+	last := now / w.step
 	if last-w.done > wheelSlots {
 		w.done = last - wheelSlots // the loop stood still for longer than a turn: one turn sees every slot
 	}
@@ -74,6 +79,16 @@ func (w *wheel) advance(l *loop, now int64) {
 		w.done++
 		w.turn(l, &w.slots[w.done%wheelSlots], now)
 	}
+}
+
+// next is when the wheel has to be looked at again, 0 if there is nothing in it. It looks at every slot.
+func (w *wheel) next() int64 {
+	for i := w.done + 1; i <= w.done+wheelSlots; i++ {
+		if s := &w.slots[i%wheelSlots]; s.next != s {
+			return i * w.step
+		}
+	}
+	return 0
 }
 
 // turn empties one slot into a ring of its own first: what an owner sets while it is told can land in this very

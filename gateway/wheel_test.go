@@ -95,7 +95,7 @@ func (w *plainWheel) check() {
 func TestWheelIsAListOfTimers(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := &plainWheel{t: rt}
-		w.init()
+		w.init(tick)
 		for i := range rapid.IntRange(1, 12).Draw(rt, "timers") {
 			p := &plainTimer{w: w, name: i}
 			p.owner = p
@@ -138,7 +138,7 @@ func TestWheelIsAListOfTimers(t *testing.T) {
 func TestWheelIsOnTime(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		w := &plainWheel{t: rt}
-		w.init()
+		w.init(tick)
 		p := &plainTimer{w: w}
 		p.owner = p
 		w.advance(rapid.Int64Range(0, 2000*int64(tick)).Draw(rt, "begin"))
@@ -162,7 +162,7 @@ func TestWheelIsOnTime(t *testing.T) {
 // Moving a deadline away, as every request does, allocates nothing and touches no ring.
 func TestWheelSetAllocatesNothing(t *testing.T) {
 	w := &plainWheel{}
-	w.init()
+	w.init(tick)
 	p := &plainTimer{w: w}
 	p.owner = p
 	now := int64(0)
@@ -180,7 +180,7 @@ func BenchmarkWheel(b *testing.B) {
 	for _, timers := range []int{1, 10_000} {
 		b.Run(fmt.Sprintf("case=move/timers=%d", timers), func(b *testing.B) {
 			w := &plainWheel{}
-			w.init()
+			w.init(tick)
 			all := make([]plainTimer, timers)
 			for i := range all {
 				all[i].owner = &all[i]

@@ -18,6 +18,9 @@ func (c checkCommand) Run() error {
 		fmt.Fprintln(os.Stderr, err)
 		return exitStatus(1)
 	}
+	for _, warning := range plan.Warnings() {
+		fmt.Fprintf(os.Stderr, "%s: warning: %s\n", c.Config, warning)
+	}
 	if c.Print {
 		_, err = os.Stdout.Write(plan.YAML())
 		return err

@@ -20,8 +20,8 @@ func (c demoCommand) Run() error {
 		return serve(c.Config, slog.LevelWarn, nil) // which says what is wrong with it
 	}
 	for _, u := range plan.Upstreams {
-		for _, address := range u.Endpoints {
-			if err := demoBackend(u.Name, address); err != nil {
+		for _, e := range u.Pool.Endpoints {
+			if err := demoBackend(u.Pool.Name, e.Address); err != nil {
 				return err
 			}
 		}

@@ -103,7 +103,7 @@ func offline(plan *config.Plan, wait time.Duration) (snap *config.Snapshot, note
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if snap, err = config.Build(plan, looked, upstream.NewRegistry(), 1); err != nil {
+	if snap, err = config.Build(plan, looked, upstream.NewRegistry(upstream.Options{}), 1); err != nil {
 		done()
 		return nil, nil, nil, err
 	}

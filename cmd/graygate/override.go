@@ -35,7 +35,7 @@ func (c overrideCommand) Run() error {
 		fmt.Fprintln(os.Stderr, err)
 		return exitStatus(1)
 	}
-	snap, err := config.Build(plan, nobody(plan), upstream.NewRegistry(), 1)
+	snap, err := config.Build(plan, nobody(plan), upstream.NewRegistry(upstream.Options{}), 1)
 	if err != nil {
 		return err
 	}

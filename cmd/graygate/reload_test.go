@@ -66,6 +66,41 @@ func TestReloadTellsTheOutcome(t *testing.T) {
 	}
 }
 
+// What the check warns of is in the log of the process, too: at its start, and after a reload.
+func TestWarningsAreLogged(t *testing.T) {
+	const warning = "upstream stable: tls: verify is off"
+	p := prepare(t, backend(t, "ok").Listener.Addr().String())
+	text, err := os.ReadFile(p.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	trusting := bytes.Replace(text, []byte("stable: {"), []byte("stable: {tls: {verify: off}, "), 1)
+	if err := os.WriteFile(p.config, trusting, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.start()
+	until(t, "the start is logged", func() bool { return strings.Contains(p.said(), `"msg":"serving"`) })
+	if n := strings.Count(p.said(), warning); n != 1 {
+		t.Errorf("at the start: got %d warnings in the log, want 1\n%s", n, p.said())
+	}
+	for _, step := range []struct {
+		name string
+		text []byte
+		want int
+	}{{"without its cause", text, 1}, {"with it again", trusting, 2}} {
+		if err := os.WriteFile(p.config, step.text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if status, _, errs := run("reload", "-c", p.config); status != 0 {
+			t.Fatalf("reload: got status %d, %s", status, errs)
+		}
+		until(t, "a reload "+step.name+" is logged", func() bool { return strings.Count(p.said(), `"msg":"reloaded"`) == step.want })
+		if n := strings.Count(p.said(), warning); n != step.want {
+			t.Errorf("after a reload %s: got %d warnings in the log, want %d", step.name, n, step.want)
+		}
+	}
+}
+
 func TestPIDFile(t *testing.T) {
 	b := backend(t, "ok")
 	path := filepath.Join(t.TempDir(), "graygate.pid")

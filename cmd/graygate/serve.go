@@ -74,6 +74,7 @@ func serve(path string, level slog.Level, started func(*config.Plan)) error {
 	s.notify.ready()
 	stopWatch := s.notify.watch(s.gateway)
 	defer stopWatch()
+	s.warn(plan)
 	s.log.Info("serving", "version", versionText(), "config", path, "pid", os.Getpid(), "listeners", addresses(plan), "admin", plan.Admin.Address)
 	if started != nil {
 		started(plan)
@@ -119,7 +120,15 @@ func (s *server) reload() {
 		s.log.Warn("a change that takes effect at the next start only", "key", what)
 	}
 	s.plan = plan
+	s.warn(plan)
 	s.log.Info("reloaded", "config", s.path, "generation", s.gateway.Snapshot().Generation)
+}
+
+// warn tells what somebody may have meant, but should know of. Each time anew: a log is seldom read from its beginning.
+func (s *server) warn(plan *config.Plan) {
+	for _, what := range plan.Warnings() {
+		s.log.Warn("the config is taken, but look at this", "what", what)
+	}
 }
 
 func (s *server) apply(plan *config.Plan) error {
@@ -179,11 +188,17 @@ func addresses(plan *config.Plan) []string {
 	return list
 }
 
+// writePID puts a whole file in its place at once: who waits for it never reads a part.
 func writePID(path string) error {
 	if path == "" {
 		return nil
 	}
-	if err := os.WriteFile(path, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644); err != nil {
+	next := path + ".new"
+	err := os.WriteFile(next, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644)
+	if err == nil {
+		err = os.Rename(next, path)
+	}
+	if err != nil {
 		return fmt.Errorf("pid_file: %w", err)
 	}
 	return nil

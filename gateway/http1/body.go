@@ -35,7 +35,7 @@ const (
 
 // Reset makes b ready for a body. length is the number of bytes for ByLength and is ignored for the others.
 func (b *Body) Reset(f Framing, length int64) {
-	*b = Body{trailer: b.trailer}
+	b.state, b.left, b.size, b.ext, b.err = bodyDone, 0, 0, 0, nil
 	b.trailer.reset()
 	switch f {
 	case ByLength:

@@ -60,6 +60,12 @@ func TestImportRulesFire(t *testing.T) {
 		"gateway imports net/http: the data plane speaks HTTP by gateway/http1 alone: a second parser on the way is how requests are smuggled")
 	row("loop elsewhere", goPackage{path: "admin", imports: []string{"github.com/panjf2000/gnet/v2"}},
 		"admin imports github.com/panjf2000/gnet/v2: the event loop is the gateway's own affair; elsewhere nobody may depend on its rules")
+	row("the SDK of traces elsewhere", goPackage{path: "gateway", imports: []string{"graygate/telemetry/trace", "go.opentelemetry.io/otel/trace"}},
+		"gateway imports go.opentelemetry.io/otel/trace: the SDK allocates and locks, so it runs behind telemetry/trace's queue; elsewhere there are a trace.Span and w3c's ids")
+	row("the SDK of traces where it is", goPackage{path: "telemetry/trace", imports: []string{"go.opentelemetry.io/otel/sdk/trace", "google.golang.org/grpc", "graygate/telemetry/w3c"}})
+	row("trace headers are pure", goPackage{path: "telemetry/w3c", imports: []string{"log/slog", "graygate/telemetry"}},
+		"telemetry/w3c imports log/slog: it is pure: it returns errors and effects, whoever runs it logs them",
+		"telemetry/w3c imports graygate/telemetry: telemetry/w3c stands below telemetry; calls go down only, what comes up comes back as values")
 	row("their VM", goPackage{path: "match", imports: []string{"github.com/expr-lang/expr/parser", "github.com/expr-lang/expr/vm"}},
 		"match imports github.com/expr-lang/expr/vm: only its parser is used: rules run on our own VM, which does not allocate; expr's is the tests' oracle")
 	row("test tools in production", goPackage{path: "gateway", imports: []string{"graygate/internal/testkit"}},

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/sha256"
+	"crypto/tls"
 	"encoding/hex"
 	"fmt"
 	"io"
@@ -24,6 +25,7 @@ type Backend struct {
 	t        testing.TB
 	fd       int // of Refused and Hanging, which have no listener
 	listener *net.TCPListener
+	secure   *Secure // nil: plain
 	handle   func(*Conn)
 	done     sync.WaitGroup
 
@@ -36,7 +38,8 @@ type Backend struct {
 // Conn is one connection to a backend, from the backend's side.
 type Conn struct {
 	*net.TCPConn
-	N       int // from 0, in the order of being accepted
+	TLS     *tls.Conn // nil: plain; past the handshake when a handler gets it
+	N       int       // from 0, in the order of being accepted
 	Backend *Backend
 	R       *bufio.Reader // reads through the recording
 
@@ -57,23 +60,23 @@ type Request struct {
 // NewBackend starts a backend whose handler has each connection to itself, in a goroutine; when it returns, the connection is closed.
 func NewBackend(t testing.TB, handle func(*Conn)) *Backend {
 	t.Helper()
-	return newBackend(t, Listen, handle)
+	return newBackend(t, Listen, nil, handle)
 }
 
 // NewBackendAt is NewBackend on an address of the caller's choice.
 func NewBackendAt(t testing.TB, address string, handle func(*Conn)) *Backend {
 	t.Helper()
-	return newBackend(t, address, handle)
+	return newBackend(t, address, nil, handle)
 }
 
-func newBackend(t testing.TB, address string, handle func(*Conn)) *Backend {
+func newBackend(t testing.TB, address string, secure *Secure, handle func(*Conn)) *Backend {
 	t.Helper()
 	Leaks(t)
 	ln, err := net.Listen("tcp", address)
 	if err != nil {
 		t.Fatalf("backend: %v", err)
 	}
-	b := &Backend{Addr: ln.Addr().String(), t: t, listener: ln.(*net.TCPListener), handle: handle}
+	b := &Backend{Addr: ln.Addr().String(), t: t, listener: ln.(*net.TCPListener), secure: secure, handle: handle}
 	b.done.Go(b.accept)
 	t.Cleanup(b.Close)
 	return b
@@ -83,7 +86,12 @@ func newBackend(t testing.TB, address string, handle func(*Conn)) *Backend {
 // of a body is read and thrown away, unless it ended the connection. Bytes that are no request end the connection.
 func Serve(t testing.TB, handle func(c *Conn, r *Request)) *Backend {
 	t.Helper()
-	return NewBackend(t, func(c *Conn) {
+	return NewBackend(t, serving(handle))
+}
+
+// serving reads requests, one after another, and has each answered.
+func serving(handle func(c *Conn, r *Request)) func(*Conn) {
+	return func(c *Conn) {
 		for n := 0; ; n++ {
 			r, err := c.ReadRequest()
 			if err != nil {
@@ -98,7 +106,7 @@ func Serve(t testing.TB, handle func(c *Conn, r *Request)) *Backend {
 				return
 			}
 		}
-	})
+	}
 }
 
 // Script starts a backend that answers the n-th request of its life, whatever the connection, with the n-th of the steps, and all
@@ -202,6 +210,9 @@ func (b *Backend) accept() {
 			return
 		}
 		c := &Conn{TCPConn: tcp, Backend: b}
+		if b.secure != nil {
+			c.TLS = b.secure.server(tcp)
+		}
 		c.R = bufio.NewReaderSize(recorder{c}, 1<<16) // room for the longest head
 		b.mu.Lock()
 		c.N = len(b.conns)
@@ -212,6 +223,9 @@ func (b *Backend) accept() {
 		b.mu.Unlock()
 		b.done.Go(func() {
 			defer c.end()
+			if c.TLS != nil && c.TLS.Handshake() != nil {
+				return
+			}
 			b.handle(c)
 		})
 	}
@@ -298,7 +312,25 @@ func (c *Conn) peekHead() (string, error) {
 }
 
 // Send writes the text as it is. An error is not the handler's business: the other side may be gone, and that is often the test.
-func (c *Conn) Send(text string) { _, _ = io.WriteString(c.TCPConn, text) }
+func (c *Conn) Send(text string) { _, _ = c.Write([]byte(text)) }
+
+// Write writes, under TLS if there is any.
+func (c *Conn) Write(p []byte) (int, error) {
+	if c.TLS != nil {
+		return c.TLS.Write(p)
+	}
+	return c.TCPConn.Write(p)
+}
+
+// Cut ends the connection's TCP stream in order, and with TLS, without its close_notify.
+func (c *Conn) Cut() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.ended {
+		c.ended = true
+		_ = c.TCPConn.Close()
+	}
+}
 
 // Close ends the connection in order. What was sent still arrives, if nothing that came in is unread.
 func (c *Conn) Close() error {
@@ -309,7 +341,7 @@ func (c *Conn) Close() error {
 // Reset ends the connection with a RST: what was sent and not yet read by the other side is lost.
 func (c *Conn) Reset() {
 	_ = c.SetLinger(0)
-	c.end()
+	c.Cut()
 }
 
 func (c *Conn) end() {
@@ -317,6 +349,9 @@ func (c *Conn) end() {
 	defer c.mu.Unlock()
 	if !c.ended {
 		c.ended = true
+		if c.TLS != nil && c.TLS.ConnectionState().HandshakeComplete {
+			_ = c.TLS.CloseWrite()
+		}
 		_ = c.TCPConn.Close()
 	}
 }
@@ -358,7 +393,15 @@ const recorded = 1 << 20
 type recorder struct{ c *Conn }
 
 func (r recorder) Read(p []byte) (int, error) {
-	n, err := r.c.TCPConn.Read(p)
+	var (
+		n   int
+		err error
+	)
+	if r.c.TLS != nil {
+		n, err = r.c.TLS.Read(p)
+	} else {
+		n, err = r.c.TCPConn.Read(p)
+	}
 	r.c.mu.Lock()
 	defer r.c.mu.Unlock()
 	r.c.total += int64(n)

@@ -13,10 +13,10 @@ const (
 	// DefaultRefresh is how long after one load from Redis the next one begins.
 	DefaultRefresh = time.Minute
 
-	// loadsAtOnce bounds the loads of one kind, files or Redis, that run at the same time. Event loops share their cores with one
-	// thread that gives way as they do with none, nearly, but feel two; and each load needs memory for a set more. A server that does not
-	// answer keeps the others' loads waiting no longer than dialTimeout or replyTimeout.
-	loadsAtOnce = 1
+	// loadsAtOnce bounds the loads of one kind, files or Redis, that run at the same time: each needs memory for a set more, and
+	// event loops feel two threads beside them. More than one, so that a server that does not answer, which takes replyTimeout
+	// to find out, does not keep the others' members waiting.
+	loadsAtOnce = 2
 
 	// scanBuffer is how much of a server's replies is read at once: about a page of e-mail addresses.
 	scanBuffer = 1 << 15
