@@ -6,6 +6,7 @@ PREFIX    ?= /usr/local
 DESTDIR   ?=
 FUZZTIME  ?= 30s
 PAIRS     ?= 1000000
+SEEDS     ?= 2
 # auto: with -race where a C compiler is there, without it (and said so, twice) where none is. required: fail then.
 RACE      ?= auto
 # TESTFLAGS reaches `go test` as it is: make test TESTFLAGS='-run Bucket -count=1'
@@ -17,7 +18,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 HAS_CC   = [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null 2>&1
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt-check vet staticcheck tidy race-notice fuzz bench bench-match install uninstall check-scripts clean
+.PHONY: help run build test lint fmt-check vet staticcheck tidy race-notice fuzz chaos bench bench-match bench-heal install uninstall check-scripts clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -59,11 +60,17 @@ tidy: ## fails if `go mod tidy` would change go.mod or go.sum
 fuzz: ## a million random decisions against each of three oracles, then every fuzz target for FUZZTIME (30s)
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' PAIRS='$(PAIRS)' sh scripts/fuzz.sh
 
+chaos: ## the fault lab, minutes long, with the luck of SEEDS runs (2); writes perf/results/chaos.json
+	@$(GO) test ./internal/faultlab -run '^TestScenarios$$' -count=1 -timeout 2h -v -args -long -seeds '$(SEEDS)' -results '$(CURDIR)/perf/results/chaos.json'
+
 bench: ## graygate, nginx and HAProxy side by side; writes perf/results/proxy.json
 	@$(GO) run ./perf/bench proxy
 
 bench-match: ## conditions, rules and experiments beside expr's machine and cel-go; writes perf/results/match.json
 	@$(GO) run ./perf/bench match
+
+bench-heal: ## what breakers, retries, probes and limits cost; writes perf/results/heal.json
+	@$(GO) run ./perf/bench heal
 
 install: build ## binary, example config, systemd unit, user (PREFIX, DESTDIR)
 	@PREFIX='$(PREFIX)' DESTDIR='$(DESTDIR)' sh scripts/install.sh

@@ -104,12 +104,17 @@ func (c comparison) String() string {
 	if len(c.order) == 1 {
 		return table.String()
 	}
-	ratios := measure.NewTable(c.Ours+" to", "CPU/request", "requests/s", "p99")
+	return table.String() + "\n" + c.ratios()
+}
+
+// ratios is the second of the tables.
+func (c comparison) ratios() string {
+	table := measure.NewTable(c.Ours+" to", "CPU/request", "requests/s", "p99")
 	for _, name := range c.order[1:] {
 		r := c.Ratios[name]
-		ratios.Row(name, ratioText(r.CPU), ratioText(r.RequestsPerSecond), ratioText(r.P99))
+		table.Row(name, ratioText(r.CPU), ratioText(r.RequestsPerSecond), ratioText(r.P99))
 	}
-	return table.String() + "\n" + ratios.String()
+	return table.String()
 }
 
 func ratioText(s measure.Spread) string {

@@ -15,6 +15,9 @@ type options struct {
 	results  string
 	graygate string // path of a binary; "": build it
 
+	base         string // a revision to compare with
+	baseGraygate string // a binary to compare with; "": build base
+
 	proxies     []string // those measured side by side, ours first
 	subject     string   // the one proxy measured alone
 	rounds      int

@@ -127,9 +127,9 @@ func (s *session) judgeErrors(r round) {
 	if r.Errors == 0 {
 		return
 	}
-	if r.Proxy == rig.Graygate {
-		s.report.fail("round %d, %s: graygate had %d errors in %d requests", r.Round, r.Scenario, r.Errors, r.Requests)
-	} else {
-		s.report.note("round %d, %s: %s had %d errors in %d requests", r.Round, r.Scenario, r.Proxy, r.Errors, r.Requests)
+	say := s.report.fail
+	if r.Proxy == rig.Nginx || r.Proxy == rig.HAProxy {
+		say = s.report.note
 	}
+	say("round %d, %s: %s had %d errors in %d requests", r.Round, r.Scenario, r.Proxy, r.Errors, r.Requests)
 }

@@ -105,3 +105,23 @@ func TestParseStatus(t *testing.T) {
 	f(`{"mallocs": "12", "heap_alloc_bytes": 34, "requests": 56, "gc_cycles": 0}`, "mallocs")
 	f(`ready`, "status of the admin address")
 }
+
+// The healing of the benchmarks is all on, all off, or not a word.
+func TestHealing(t *testing.T) {
+	f := func(h Healing, want ...string) {
+		t.Helper()
+		text, err := render("graygate.yaml.tmpl", view{Name: "p", Address: "127.0.0.1:1", Admin: "127.0.0.1:2",
+			Setup: Setup{Stable: "127.0.0.1:3, 127.0.0.1:5", Gray: "127.0.0.1:4", Loops: 1, MaxConnections: 50, Healing: h}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range want {
+			if !strings.Contains(string(text), part) {
+				t.Errorf("no %q in:\n%s", part, text)
+			}
+		}
+	}
+	f(HealingUnknown, "stable: {endpoints: [127.0.0.1:3, 127.0.0.1:5]}", "gray: gray\n    rules:")
+	f(HealingOff, "breaker: off, outlier: off, retry: off, probe: off}", "fallback: off")
+	f(HealingOn, "outlier: on, retry: {", "probe: {", "rate_limit: {", "concurrency: {")
+}

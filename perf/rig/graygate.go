@@ -41,17 +41,44 @@ func Root() (string, error) {
 // Build builds graygate the way it is released, without cgo, and returns the binary's path.
 func Build(ctx context.Context, root string) (string, error) {
 	path := filepath.Join(root, "bin", "graygate")
+	return path, buildAt(ctx, root, path)
+}
+
+// BuildRevision builds the graygate of a git revision in a temporary folder, the way Build does, and puts the binary at path.
+func BuildRevision(ctx context.Context, root, revision, path string) error {
+	git, err := Find("git")
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "graygate-revision-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	files := filepath.Join(dir, "files.tar")
+	archive := exec.CommandContext(ctx, git, "archive", "--format=tar", "-o", files, revision)
+	archive.Dir = root
+	if out, err := archive.CombinedOutput(); err != nil {
+		return fmt.Errorf("revision %s of graygate: %w\n%s(a clone without its history lacks it: `git fetch --unshallow`)", revision, err, out)
+	}
+	if out, err := exec.CommandContext(ctx, "tar", "-xf", files, "-C", dir).CombinedOutput(); err != nil {
+		return fmt.Errorf("unpack revision %s of graygate: %w\n%s", revision, err, out)
+	}
+	return buildAt(ctx, dir, path)
+}
+
+func buildAt(ctx context.Context, root, path string) error {
 	goTool, err := Find("go")
 	if err != nil {
-		return "", err
+		return err
 	}
 	cmd := exec.CommandContext(ctx, goTool, "build", "-trimpath", "-o", path, "./cmd/graygate")
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build graygate: %w\n%s", err, out)
+		return fmt.Errorf("build graygate: %w\n%s", err, out)
 	}
-	return path, nil
+	return nil
 }
 
 // Status is what the benchmarks read of graygate's admin address: the totals of the Go runtime and of requests

@@ -21,7 +21,7 @@ const readyWithin = 15 * time.Second
 // Setup is what all proxies are told alike. The rule is always the same: the header X-Gray-Tag: gray leads to the
 // gray pool, everything else to the stable one.
 type Setup struct {
-	Stable, Gray   string // host:port of each pool's one endpoint
+	Stable, Gray   string // host:port of each pool's endpoint; graygate takes several, with commas between
 	Loops          int    // event loops, workers, threads; 0: one per core
 	CPUs           []int  // where the proxy may run; empty: on all cores
 	MaxConnections int    // client connections; 0: 4096
@@ -30,6 +30,8 @@ type Setup struct {
 	Forwarded bool
 	// Large makes the config large, for graygate alone.
 	Large Large
+	// Healing is what is on of that, for graygate alone.
+	Healing Healing
 	// GraygatePath is the binary, for graygate alone.
 	GraygatePath string
 }
@@ -41,9 +43,10 @@ type Proxy struct {
 	Admin   string // host:port of graygate's admin address, "" for the others
 	*Proc
 
-	rig   *Rig
-	setup Setup
-	file  string // name of the config file in the rig's folder
+	rig      *Rig
+	setup    Setup
+	template string // of the config file, without .tmpl
+	file     string // name of the config file in the rig's folder
 }
 
 // view is what the templates of proxies see.
@@ -56,6 +59,15 @@ type view struct {
 
 // StartProxy starts a proxy by name and returns once it has answered a request from the stable pool.
 func (r *Rig) StartProxy(ctx context.Context, name string, s Setup) (*Proxy, error) {
+	return r.startProxy(ctx, name, name, s)
+}
+
+// StartGraygate is StartProxy for one of several graygates, each of which has a name of its own.
+func (r *Rig) StartGraygate(ctx context.Context, name string, s Setup) (*Proxy, error) {
+	return r.startProxy(ctx, Graygate, name, s)
+}
+
+func (r *Rig) startProxy(ctx context.Context, kind, name string, s Setup) (*Proxy, error) {
 	if s.MaxConnections == 0 {
 		s.MaxConnections = 4096
 	}
@@ -65,18 +77,18 @@ func (r *Rig) StartProxy(ctx context.Context, name string, s Setup) (*Proxy, err
 		return nil, err
 	}
 	var command func(*Proxy) (Spec, error)
-	switch name {
+	switch kind {
 	case Graygate:
-		p.file, command = "graygate.yaml", graygateSpec
+		p.template, p.file, command = "graygate.yaml", name+".yaml", graygateSpec
 		if p.Admin, err = r.Address(); err != nil {
 			return nil, err
 		}
 	case Nginx:
-		p.file, command = "nginx.conf", nginxSpec
+		p.template, p.file, command = "nginx.conf", "nginx.conf", nginxSpec
 	case HAProxy:
-		p.file, command = "haproxy.cfg", haproxySpec
+		p.template, p.file, command = "haproxy.cfg", "haproxy.cfg", haproxySpec
 	default:
-		return nil, fmt.Errorf("no proxy named %q: there are graygate, nginx, haproxy", name)
+		return nil, fmt.Errorf("no proxy named %q: there are graygate, nginx, haproxy", kind)
 	}
 	if err := p.Repoint(s.Stable, s.Gray); err != nil {
 		return nil, err
@@ -98,7 +110,7 @@ func (p *Proxy) Repoint(stable, gray string) error {
 	v := view{Setup: p.setup, Name: p.Name, Address: p.Address, Admin: p.Admin, Dir: p.rig.Dir,
 		Sockets: 2*p.setup.MaxConnections + 64, Root: os.Geteuid() == 0}
 	v.Stable, v.Gray = stable, gray
-	text, err := render(p.file+".tmpl", v)
+	text, err := render(p.template+".tmpl", v)
 	if err != nil {
 		return err
 	}

@@ -14,7 +14,7 @@ type Missing struct{ What []string }
 func (m *Missing) Error() string { return strings.Join(m.What, "\n") }
 
 // packages names the Debian package of every tool used.
-var packages = map[string]string{"nginx": "nginx", "haproxy": "haproxy", "wrk": "wrk", "go": "golang-go"}
+var packages = map[string]string{"nginx": "nginx", "haproxy": "haproxy", "wrk": "wrk", "go": "golang-go", "git": "git"}
 
 // Need makes sure that all these tools are there; if not, its error is a *Missing that names every missing one.
 func Need(tools ...string) error {
