@@ -167,6 +167,17 @@ func (b *Breaker) Probed(now int64) (Change, bool) {
 	return b.becomeHalfOpen(Probe, now), true
 }
 
+// Reset closes it by hand, whatever its state, with an empty window and no memory of openings in a row. Outcomes of calls that
+// were allowed before count for nothing. It gives no change if it was closed.
+func (b *Breaker) Reset(now int64) (Change, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	was := b.state()
+	b.streak = 0
+	c := b.becomeClosed(ByHand, now)
+	return c, was != Closed
+}
+
 // Configure gives it other settings, at a reload. It keeps its state, its memory of openings and, unless the window's
 // length or Calls are others, its window. An open time that is longer than the new MaxOpen is cut to it.
 func (b *Breaker) Configure(s *Settings) {

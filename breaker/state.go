@@ -32,6 +32,7 @@ const (
 	TrialsPassed Reason = "trials_passed" // closed: as many trials passed as are asked for
 	Probe        Reason = "probe"         // half-open before its time: an active check found the peer well
 	Waited       Reason = "waited"        // half-open: the open time was over and a call came
+	ByHand       Reason = "reset"         // closed: somebody said so
 )
 
 // Outcome is how a call ended, as the breaker sees it.

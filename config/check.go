@@ -41,6 +41,7 @@ func check(s *source, f *File) *checker {
 	c.require(f.Upstreams.written(), len(f.Upstreams.Value) > 0 || f.Upstreams.Bad, f.Upstreams.At, "upstreams", "add upstreams: {stable: {endpoints: [127.0.0.1:9101]}}")
 	c.require(f.Routes.written(), len(f.Routes.Value) > 0 || f.Routes.Bad, f.Routes.At, "routes", "add routes: [{name: main, stable: stable}]")
 	c.listeners()
+	c.telemetry()
 	c.numbers()
 	c.overload()
 	c.proxies()
@@ -76,13 +77,9 @@ func (c *checker) listeners() {
 		taken = c.take(taken, l.Address)
 		c.inRange(l.MaxConnections, "max_connections", 1, MaxConnections)
 	}
-	a := c.f.Admin
-	if a.Set && !a.Value.Off {
-		if !a.Value.Address.written() {
-			c.fail(a.At, problem{What: "admin without address", Fix: "add address: 127.0.0.1:9901, or write admin: off"})
-		}
-		if _, port := cutPort(a.Value.Address.Value); port != "0" {
-			c.take(taken, a.Value.Address)
+	if a := c.f.Admin.Value.Address; !strings.HasPrefix(a.Value, unixPrefix) {
+		if _, port := cutPort(a.Value); port != "0" {
+			c.take(taken, a)
 		}
 	}
 }

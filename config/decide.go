@@ -13,7 +13,7 @@ type Decider struct {
 	snap   *Snapshot
 	attrs  match.Attributes
 	rules  []*match.State     // by route
-	trees  []*match.State     // by Tree.index
+	trees  []*match.State     // by Tree.Index
 	forced []match.Assignment // scratch
 
 	overrides *match.OverrideReader // nil: overrides are off
@@ -124,7 +124,7 @@ func (d *Decider) assign(a *match.Attributes, r *Asked, route int, out *Decision
 			out.Override = OverrideRefused
 		}
 	}
-	d.assigned = t.Set.Assign(a, d.trees[t.index], route, d.forced, d.assigned[:0])
+	d.assigned = t.Set.Assign(a, d.trees[t.Index], route, d.forced, d.assigned[:0])
 	out.Assignments = d.assigned
 	if out.Rule >= 0 {
 		return

@@ -7,25 +7,26 @@ import (
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
-
-	"graygate/match"
 )
 
 // decode reads the tree into a File. What it cannot understand is among the source's errors; nil if that is all of it.
 func decode(s *source, root ast.Node) *File {
 	d := &decoder{s}
 	f := &File{}
+	s.hideHeaders(root)
 	ok := d.object(root, "the config",
 		key{"listeners", func(n ast.Node) { f.Listeners = list(d, n, "listeners", "", d.listener) }},
 		key{"admin", func(n ast.Node) { f.Admin = d.admin(n) }},
 		key{"loops", func(n ast.Node) { f.Loops = d.countOr(n, "loops", "auto") }},
 		key{"access_log", func(n ast.Node) { f.AccessLog = d.accessLog(n) }},
+		key{"tracing", func(n ast.Node) { f.Tracing = d.tracing(n) }},
 		key{"limits", func(n ast.Node) { f.Limits = d.limits(n) }},
 		key{"timeouts", func(n ast.Node) { f.Timeouts = d.timeouts(n) }},
 		key{"drain_timeout", func(n ast.Node) { f.DrainTimeout = d.duration(n, "drain_timeout") }},
 		key{"pid_file", func(n ast.Node) { f.PIDFile = d.pathOrOff(n, "pid_file") }},
 		key{"zone", func(n ast.Node) { f.Zone = d.nameOr(n, "zone", "off") }},
 		key{"overload", func(n ast.Node) { f.Overload = d.overload(n) }},
+		key{"metrics", func(n ast.Node) { f.Metrics = d.onOff(n, "metrics") }},
 		key{"trusted_proxies", func(n ast.Node) {
 			f.TrustedProxies = list(d, n, "trusted_proxies", "[%s]", func(n ast.Node) (Field[netip.Prefix], bool) {
 				p := scalar(d, n, "a trusted proxy", "an address or a network", parsePrefix)
@@ -78,20 +79,6 @@ func (d *decoder) address(n ast.Node) Field[string] {
 	return scalar(d, n, "address", hostPort, parseListen)
 }
 
-func (d *decoder) admin(n ast.Node) Field[FileAdmin] {
-	f := Field[FileAdmin]{At: place(n), Set: true}
-	if isWord(n, "off") {
-		f.Value.Off = true
-		return f
-	}
-	if d.lone(n, "admin", "off or a mapping with an address", "address") {
-		return Field[FileAdmin]{At: f.At, Bad: true}
-	}
-	f.Set = d.object(n, "admin", key{"address", func(n ast.Node) { f.Value.Address = d.address(n) }})
-	f.Bad = !f.Set
-	return f
-}
-
 // lone refuses a single value in the place of a mapping, and shows it behind the key that it was most likely meant for.
 func (d *decoder) lone(n ast.Node, of, want, key string) bool {
 	s, ok := bare(n).(ast.ScalarNode)
@@ -104,66 +91,6 @@ func (d *decoder) lone(n ast.Node, of, want, key string) bool {
 	}
 	d.wrongType(n, of, want, fix)
 	return true
-}
-
-func (d *decoder) accessLog(n ast.Node) Field[FileAccessLog] {
-	f := Field[FileAccessLog]{At: place(n), Set: true}
-	if isWord(n, "off") {
-		f.Value.Off = true
-		return f
-	}
-	if d.lone(n, "access_log", "off or a mapping with to and sample", "to") {
-		return Field[FileAccessLog]{At: f.At, Bad: true}
-	}
-	f.Set = d.object(n, "access_log",
-		key{"to", func(n ast.Node) { f.Value.To = scalar(d, n, "to", "stdout, stderr or a path", d.parseLogTarget) }},
-		key{"sample", func(n ast.Node) {
-			f.Value.Sample = scalar(d, n, "sample", "all, errors or a percentage", d.parseSample)
-		}},
-	)
-	f.Bad = !f.Set
-	return f
-}
-
-func (d *decoder) parseLogTarget(s string) (string, *problem) {
-	switch {
-	case s == "stdout", s == "stderr":
-		return s, nil
-	case s == "off":
-		return "", &problem{What: `"off" is not a place to write to`, Fix: "write access_log: off"}
-	case !strings.Contains(s, "/"):
-		return "", &problem{
-			What: "to: " + quoted(s) + " is neither stdout nor stderr nor a path",
-			Why:  "a path has a slash in it, so that a misspelt word does not become a file",
-			Fix:  d.didYouMean(s, []string{"stdout", "stderr"}, "write ./"+s+" for a file in the working directory"),
-		}
-	}
-	return parsePath(s)
-}
-
-func (d *decoder) parseSample(s string) (Sample, *problem) {
-	switch s {
-	case "all":
-		return Sample{"all", 1}, nil
-	case "errors":
-		return Sample{"errors", 0}, nil
-	}
-	number, isPercent := strings.CutSuffix(s, "%")
-	ppm, p := parsePercent(number)
-	switch {
-	case p == nil && !isPercent:
-		return Sample{}, &problem{What: "sample " + quoted(s) + " has no unit", Fix: "write " + s + "%"}
-	case p == nil && ppm == 0:
-		return Sample{}, &problem{What: "sample " + quoted(s) + " records nothing", Fix: "write errors, or access_log: off"}
-	case p == nil:
-		return Sample{formatPercent(ppm) + "%", float64(ppm) / match.PPM}, nil
-	case isPercent:
-		return Sample{}, p
-	}
-	return Sample{}, &problem{
-		What: quoted(s) + " is not a sample",
-		Fix:  d.didYouMean(s, []string{"all", "errors"}, "write all, errors, or a percentage such as 1%"),
-	}
 }
 
 func (d *decoder) limits(n ast.Node) Field[FileLimits] {

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"graygate/match"
+	"graygate/telemetry"
 )
 
 // Defaults is what holds for every key that a file leaves out. Listeners, upstreams and routes have none: a file
 // without them is refused.
 func Defaults() Plan {
 	return Plan{
-		AccessLog: AccessLog{To: "stdout", Sample: "errors", SampleRate: 0},
+		AccessLog: AccessLog{To: "stdout", Format: telemetry.FormatJSON, Fields: telemetry.DefaultAccessFields(), Sample: "errors", SampleRate: 0},
 		Limits:    Limits{HeadSize: 32 << 10, HeadCount: 128, BodySize: -1},
 		Timeouts: Timeouts{
 			Head:         10 * time.Second,
@@ -23,6 +24,7 @@ func Defaults() Plan {
 			Tunnel:       time.Hour,
 		},
 		DrainTimeout: 30 * time.Second,
+		Metrics:      true,
 		Geo:          Geo{Language: "en"},
 	}
 }
@@ -35,8 +37,10 @@ func (s *source) fill(f *File, experiments []inForce) *Plan {
 	p.PIDFile = f.PIDFile.or(p.PIDFile)
 	p.Zone = f.Zone.or(p.Zone)
 	p.Overload = fillOverload(f.Overload)
-	p.Admin.Address = f.Admin.Value.Address.or("")
+	p.Metrics = f.Metrics.or(p.Metrics)
+	p.Admin = s.fillAdmin(f.Admin.Value)
 	p.AccessLog = fillAccessLog(f.AccessLog.Value, p.AccessLog)
+	p.Tracing = s.fillTracing(f.Tracing)
 	l, t := f.Limits.Value, f.Timeouts.Value
 	p.Limits = Limits{
 		HeadSize:  int(l.HeadSize.or(int64(p.Limits.HeadSize))),
@@ -70,14 +74,6 @@ func (s *source) fill(f *File, experiments []inForce) *Plan {
 	}
 	s.fillExperiments(&p, f, experiments)
 	return &p
-}
-
-func fillAccessLog(f FileAccessLog, def AccessLog) AccessLog {
-	if f.Off {
-		return AccessLog{To: "off", Sample: "all", SampleRate: 1}
-	}
-	s := f.Sample.or(Sample{def.Sample, def.SampleRate})
-	return AccessLog{To: f.To.or(def.To), Sample: s.Word, SampleRate: s.Rate}
 }
 
 func fillRoute(f FileRoute) PlanRoute {

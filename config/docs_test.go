@@ -98,6 +98,7 @@ func TestDocTables(t *testing.T) {
 		"variants.force":            fmt.Sprintf("at most %d", match.MaxForcedUnits),
 	}
 	maps.Copy(ranges, upstreamRanges())
+	maps.Copy(ranges, telemetryRanges())
 	documented := map[string][]string{}
 	for _, row := range docRows(t) {
 		id := row.section + "." + row.key
@@ -144,7 +145,7 @@ func defaultTexts(t *testing.T) map[string]string {
 	texts := map[string]string{}
 	for _, part := range []string{
 		fullestUpstreams,
-		"overload: {memory: 1%}\n",
+		"overload: {memory: 1%}\nadmin: {address: unix:/a}\ntracing: {endpoint: http://127.0.0.1:4318}\n",
 		"attributes: {a: {from: [cookie A], issue: true}}\nlayers: {a: {by: a}}\n" +
 			"experiments: {a: {layer: a, slots: [0], exclude_exposed: [{salt: x, slots: [0]}], variants: {A: 1}}}\n",
 		"attributes: {a: {from: [header A]}}\nlayers: {a: {by: a}}\nexperiments: {a: {layer: a, slots: [0], variants: {A: 1}}}\n" +

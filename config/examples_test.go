@@ -97,6 +97,7 @@ nothing_like_it: 1
 listeners: [{nothing_like_it: 1}]
 admin: {nothing_like_it: 1}
 access_log: {nothing_like_it: 1}
+tracing: {nothing_like_it: 1}
 limits: {nothing_like_it: 1}
 timeouts: {nothing_like_it: 1}
 attributes: {x: {nothing_like_it: 1}, y: {issue: {nothing_like_it: 1}}}
@@ -120,7 +121,7 @@ experiments: {x: {nothing_like_it: 1}, y: {exclude_exposed: [{nothing_like_it: 1
 assignments: {nothing_like_it: 1}
 `
 	sections := []string{
-		"", "listeners", "admin", "access_log", "limits", "timeouts", "attributes", "issue",
+		"", "listeners", "admin", "access_log", "tracing", "limits", "timeouts", "attributes", "issue",
 		"upstreams", "endpoints", "balance", "connections", "tls", "breaker", "outlier", "retry", "probe", "http", "tcp",
 		"routes", "rules", "rate_limit", "concurrency", "overload",
 		"geo", "audiences", "layers", "holdouts", "metadata_types", "experiments", "exclude_exposed", "variants", "assignments",
@@ -140,7 +141,7 @@ assignments: {nothing_like_it: 1}
 
 // ofNames are the mappings whose keys are the user's to choose, ofAnything those whose shape is.
 var (
-	ofNames = []string{"attributes", "upstreams", "audiences", "layers", "holdouts", "metadata_types", "experiments",
+	ofNames = []string{"attributes", "tracing.headers", "upstreams", "audiences", "layers", "holdouts", "metadata_types", "experiments",
 		"experiments.*.variants", "experiments.*.variants.*.headers", "upstreams.*.endpoints.*.labels", "upstreams.*.probe.http.headers"}
 	ofAnything = []string{"experiments.*.metadata", "metadata_types.*.schema"}
 )

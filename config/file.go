@@ -16,12 +16,14 @@ type File struct {
 	Admin          Field[FileAdmin]
 	Loops          Field[int] // 0 is auto
 	AccessLog      Field[FileAccessLog]
+	Tracing        Field[FileTracing]
 	Limits         Field[FileLimits]
 	Timeouts       Field[FileTimeouts]
 	DrainTimeout   Field[time.Duration]
 	PIDFile        Field[string] // "" is off
 	Zone           Field[string] // "" is off
 	Overload       Field[FileOverload]
+	Metrics        Field[bool]
 	TrustedProxies Field[[]Field[netip.Prefix]]
 	Attributes     Field[[]FileAttribute]
 	Upstreams      Field[[]FileUpstream]
@@ -64,26 +66,6 @@ type FileListener struct {
 	At             Pos
 	Address        Field[string]
 	MaxConnections Field[int] // 0 is auto
-}
-
-// FileAdmin is admin.
-type FileAdmin struct {
-	Off     bool
-	Address Field[string]
-}
-
-// FileAccessLog is access_log.
-type FileAccessLog struct {
-	Off    bool
-	To     Field[string]
-	Sample Field[Sample]
-}
-
-// Sample is which requests are recorded: Word is "all", "errors" or a percentage as printed, Rate the
-// same as a number.
-type Sample struct {
-	Word string
-	Rate float64
 }
 
 // FileLimits is limits.

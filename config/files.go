@@ -154,10 +154,10 @@ func parseRedis(s string) (string, *problem) {
 	return "", p
 }
 
-// password finds the password of a URL, credentials what a check sends as Authorization.
+// password finds the password of a URL, credentials what checks and exports of spans send as such.
 var (
 	password    = regexp.MustCompile(`(://[^/\s:@]*:)(\S*)(@)`)
-	credentials = regexp.MustCompile(`(?i)(\bauthorization['"]?:\s*)([^\s,}][^,}]*)()`)
+	credentials = regexp.MustCompile(`(?i)((?:authorization|api-?key|-token|secret|password)['"]?:\s*)([^\s,}][^,}]*)()`)
 )
 
 // mask hides the secrets in a line of a config that an error shows; what stands behind keeps its column.

@@ -25,7 +25,7 @@ const (
 	// maxShown is how many characters of a source line an error shows.
 	maxShown = 120
 	// maxMessage is how many characters what is wrong, why, or how to mend it may have.
-	maxMessage = 240
+	maxMessage = 320
 	// maxTabWork bounds the sum over all lines of tabs times bytes: the lexer looks from a tab in quotes to the end of its line.
 	maxTabWork = 1 << 27
 	// maxEmpty bounds keys and entries without a value: all of them are mistakes, and for each the parser moves all
@@ -70,6 +70,18 @@ const (
 	MinTimeout = time.Millisecond
 	// MaxTimeout is a day: longer is a mistake in the unit.
 	MaxTimeout = 24 * time.Hour
+
+	// MinTokenBytes and MaxTokenBytes bound the admin token: 16 random bytes cannot be guessed over a network.
+	MinTokenBytes = 16
+	MaxTokenBytes = 4096
+	// MaxSocketPath is what the kernel has room for in an address (unix(7)), less the zero at the end.
+	MaxSocketPath = 107
+	// MinTracingTimeout and MaxTracingTimeout bound one export: the queue of spans has room for a few seconds.
+	MinTracingTimeout = 100 * time.Millisecond
+	MaxTracingTimeout = time.Minute
+	// MaxCollectorURL bounds the URL of a collector, MaxServiceName what spans are sorted by.
+	MaxCollectorURL = 1 << 10
+	MaxServiceName  = 128
 
 	// MinRefresh keeps a refresh from following on the heels of the one before: each reads the whole set.
 	MinRefresh = time.Second

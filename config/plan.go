@@ -9,7 +9,9 @@
 package config
 
 import (
+	"io/fs"
 	"net/netip"
+	"strings"
 	"time"
 
 	"graygate/limiter"
@@ -25,12 +27,14 @@ type Plan struct {
 	Admin          Admin
 	Loops          int // event loops; 0 is one per core
 	AccessLog      AccessLog
+	Tracing        *Tracing // nil is off
 	Limits         Limits
 	Timeouts       Timeouts
 	DrainTimeout   time.Duration    // how long a stopping gateway waits for what is in flight
 	PIDFile        string           // "" is none
 	Zone           string           // where this gateway stands; "" is nowhere
 	Overload       *probes.Overload // when requests are shed; nil is never
+	Metrics        bool             // requests are counted by route, rule and experiment
 	TrustedProxies []netip.Prefix   // peers whose X-Forwarded-For and the like are believed; masked, IPv4 never as IPv6
 	Attributes     []Attribute      // as declared, in the order of the file; the built-in ones are not among them
 	Upstreams      []Upstream       // in the order of the file
@@ -52,16 +56,35 @@ type Listener struct {
 	MaxConnections int    // at once; 0 is what the limit of open files allows
 }
 
-// Admin is where the admin API answers.
+// Admin is where the admin API answers, and whom.
 type Admin struct {
-	Address string // host:port; "" is off
+	Address   string      // host:port, or unix: and the absolute path of a socket file; "" is off
+	TokenFile string      // path of the file that holds the token; "" is none: then nothing can be changed
+	Mode      fs.FileMode // permissions of the socket file; 0 if there is none
 }
 
-// AccessLog is where requests are recorded, and which.
+// Socket is the path of the socket file; false: the address is none.
+func (a *Admin) Socket() (string, bool) { return strings.CutPrefix(a.Address, unixPrefix) }
+
+// AccessLog is where requests are recorded, how, and which.
 type AccessLog struct {
-	To         string  // "off", "stdout", "stderr", or the path of a file
-	Sample     string  // "all", "errors", or a percentage such as "1%"; "all" when To is "off"
-	SampleRate float64 // the share of requests without an error that is recorded: 1 for all, 0 for errors, 0.01 for 1%
+	To         string   // "off", "stdout", "stderr", "journald", or the path of a file
+	Format     string   // one of telemetry's; "" when To is "off"
+	Fields     []string // of [telemetry.AccessFields]; nil when Format is combined, or To is "off"
+	Sample     string   // "all", "errors", or a percentage such as "1%"; "all" when To is "off"
+	SampleRate float64  // the share of requests without an error that is recorded: 1 for all, 0 for errors, 0.01 for 1%
+}
+
+// Tracing is where spans go and of which requests. At least one of Sample, Gray and Errors is on.
+type Tracing struct {
+	Endpoint    string            // http, https, grpc or grpcs://HOST:PORT
+	Sample      uint32            // parts per million of the traces that begin here; 0 is off
+	Gray        uint32            // of the gray requests, whatever was decided at the beginning; 0 is off
+	Errors      bool              // every request that failed
+	ServiceName string            // not empty
+	Headers     map[string]string // that go with every export, secrets among them; nil is none
+	CAFile      string            // absolute; "" is the system's authorities
+	Timeout     time.Duration     // of one export, above zero
 }
 
 // Limits bounds one request.

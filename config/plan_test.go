@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"graygate/match"
+	"graygate/telemetry"
 	"graygate/upstream"
 )
 
@@ -26,13 +27,14 @@ routes: [{name: main, stable: stable}]
 	}
 	want := &Plan{
 		Listeners: []Listener{{Address: ":8080"}},
-		AccessLog: AccessLog{To: "stdout", Sample: "errors"},
+		AccessLog: AccessLog{To: "stdout", Format: "json", Fields: telemetry.DefaultAccessFields(), Sample: "errors"},
 		Limits:    Limits{HeadSize: 32768, HeadCount: 128, BodySize: -1},
 		Timeouts: Timeouts{
 			Head: 10 * time.Second, Idle: 75 * time.Second, Connect: 2 * time.Second, ResponseHead: 30 * time.Second,
 			Body: time.Minute, UpstreamIdle: time.Minute, Tunnel: time.Hour,
 		},
 		DrainTimeout: 30 * time.Second,
+		Metrics:      true,
 		Geo:          Geo{Language: "en"},
 		Upstreams:    []Upstream{usual("stable", "127.0.0.1:9101")},
 		Routes:       []PlanRoute{{Name: "main", Path: "/", Stable: "stable"}},
@@ -44,11 +46,24 @@ routes: [{name: main, stable: stable}]
 
 // TestValues reads every key with a value that is not its default, and compares the whole plan.
 func TestValues(t *testing.T) {
+	folder, err := filepath.Abs("testdata/files")
+	if err != nil {
+		t.Fatal(err)
+	}
 	got, err := Parse("graygate.yaml", []byte(`
 listeners: [{address: "[0:0::1]:8", max_connections: 9}, {address: localhost:0, max_connections: auto}]
-admin: {address: 127.0.0.1:9901}
+admin: {address: "unix:/run/graygate/admin.sock", token_file: testdata/files/override.key, mode: 0600}
 loops: 3
-access_log: {to: ./access.log, sample: 2.50%}
+access_log: {to: ./access.log, format: json, fields: [status, user_agent], sample: 2.50%}
+tracing:
+  endpoint: https://collector.example:4318/v1/traces
+  sample: off
+  gray: 100%
+  errors: off
+  service_name: edge
+  headers: {X-Team: abc, Authorization: Bearer x}
+  ca_file: testdata/files/ca.pem
+  timeout: 2s
 limits: {head_size: 4096, header_count: 7, body_size: 10MB}
 timeouts: {head: 1s, idle: 2m, connect: 300ms, response_head: 1h, body: 1m30s, upstream_idle: 1500ms, tunnel: 24h}
 drain_timeout: 90s
@@ -79,14 +94,19 @@ routes:
 	p := netip.MustParsePrefix
 	want := &Plan{
 		Listeners: []Listener{{"[::1]:8", 9}, {"localhost:0", 0}},
-		Admin:     Admin{"127.0.0.1:9901"},
+		Admin:     Admin{"unix:/run/graygate/admin.sock", filepath.Join(folder, "override.key"), 0o600},
 		Loops:     3,
-		AccessLog: AccessLog{"./access.log", "2.5%", 0.025},
-		Limits:    Limits{4096, 7, 10_000_000},
+		AccessLog: AccessLog{"./access.log", "json", []string{"status", "user_agent"}, "2.5%", 0.025},
+		Tracing: &Tracing{
+			Endpoint: "https://collector.example:4318/v1/traces", Gray: 1_000_000, ServiceName: "edge",
+			Headers: map[string]string{"X-Team": "abc", "Authorization": "Bearer x"}, CAFile: filepath.Join(folder, "ca.pem"), Timeout: 2 * time.Second,
+		},
+		Limits: Limits{4096, 7, 10_000_000},
 		Timeouts: Timeouts{
 			time.Second, 2 * time.Minute, 300 * time.Millisecond, time.Hour, 90 * time.Second, 1500 * time.Millisecond, 24 * time.Hour,
 		},
 		DrainTimeout:   90 * time.Second,
+		Metrics:        true,
 		Geo:            Geo{Language: "en"},
 		PIDFile:        "/run/graygate.pid",
 		TrustedProxies: []netip.Prefix{p("10.0.0.0/8"), p("127.0.0.1/32"), p("192.0.2.1/32"), p("fd00::/8")},
@@ -151,19 +171,8 @@ func drawPlan(t *rapid.T, folder string) *Plan {
 		host := d.one("", "127.0.0.1", "[::1]", "localhost", "0.0.0.0")
 		p.Listeners = append(p.Listeners, Listener{fmt.Sprintf("%s:%d", host, 8080+i), rapid.IntRange(0, MaxConnections).Draw(t, "max")})
 	}
-	p.Admin.Address = d.one("", "127.0.0.1:9901", "[fe80::1%eth0]:0")
 	p.Loops = rapid.IntRange(0, MaxLoops).Draw(t, "loops")
-	switch d.one("off", "all", "errors", "share") {
-	case "off":
-		p.AccessLog = AccessLog{"off", "all", 1}
-	case "all":
-		p.AccessLog = AccessLog{d.path(), "all", 1}
-	case "errors":
-		p.AccessLog = AccessLog{"stderr", "errors", 0}
-	default:
-		ppm := rapid.Uint32Range(1, match.PPM).Draw(t, "sample")
-		p.AccessLog = AccessLog{"stdout", formatPercent(ppm) + "%", float64(ppm) / match.PPM}
-	}
+	d.telemetry(&p, folder)
 	p.Limits.HeadSize = rapid.IntRange(MinHeadSize, MaxHeadSize).Draw(t, "head")
 	p.Limits.HeadCount = rapid.IntRange(1, MaxHeaderCount).Draw(t, "count")
 	if d.bool() {

@@ -14,17 +14,10 @@ func (p *Plan) YAML() []byte {
 	for _, l := range p.Listeners {
 		w.line(1, "- {address: %s, max_connections: %s}", quote(l.Address), orWord(l.MaxConnections, "auto"))
 	}
-	if p.Admin.Address == "" {
-		w.line(0, "admin: off")
-	} else {
-		w.line(0, "admin: {address: %s}", quote(p.Admin.Address))
-	}
+	w.admin(p.Admin)
 	w.line(0, "loops: %s", orWord(p.Loops, "auto"))
-	if p.AccessLog.To == "off" {
-		w.line(0, "access_log: off")
-	} else {
-		w.line(0, "access_log: {to: %s, sample: %s}", quote(p.AccessLog.To), quote(p.AccessLog.Sample))
-	}
+	w.accessLog(p.AccessLog)
+	w.tracing(p.Tracing)
 	body := "off"
 	if p.Limits.BodySize >= 0 {
 		body = formatSize(p.Limits.BodySize)
@@ -39,6 +32,7 @@ func (p *Plan) YAML() []byte {
 	}
 	w.line(0, "zone: %s", orOff(p.Zone))
 	w.line(0, "overload: %s", overloadText(p.Overload))
+	w.line(0, "metrics: %s", onOff(p.Metrics))
 	proxies := make([]string, len(p.TrustedProxies))
 	for i, t := range p.TrustedProxies {
 		proxies[i] = t.String()

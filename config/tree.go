@@ -16,7 +16,7 @@ type Tree struct {
 	Set      *match.ExperimentSet
 	Branches []*Branch // by the index of an experiment in Set
 
-	index     int  // in Snapshot.Trees
+	Index     int  // in Snapshot.Trees
 	contested bool // two experiments set fields of one name
 }
 
@@ -93,7 +93,7 @@ func (s *Snapshot) plantTrees(c *compiled) {
 	s.trees = make(map[string]*Tree, len(c.trees))
 	branches := map[[2]string]*Branch{}
 	for i, ct := range c.trees {
-		t := &Tree{Tenant: ct.tenant, Set: ct.set, index: i}
+		t := &Tree{Tenant: ct.tenant, Set: ct.set, Index: i}
 		for _, x := range ct.experiments {
 			key := [2]string{x.Tenant, x.Name}
 			if branches[key] == nil {

@@ -39,9 +39,11 @@ func (ex *exchange) answer(resp *http1.Response, in, out []byte) (int, []byte, v
 			return used, out, refused, nil
 		}
 		var fault *Fault
+		before := len(out)
 		if out, fault = ex.answerHead(resp, out); fault != nil {
 			return used, out, broken, fault
 		}
+		ex.headOut += int64(len(out) - before)
 	}
 	if ex.phase == switched {
 		return used, out, tunnel, nil

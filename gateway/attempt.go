@@ -50,6 +50,35 @@ func (r reason) on(status int) upstream.RetryOn {
 	return 0
 }
 
+// String is the word for it in metrics and spans.
+func (r reason) String() string { return reasonWords[r] }
+
+var reasonWords = [...]string{noConnection: "connect", noRoom: "full", closedEarly: "reset", tookTooLong: "timeout", badStatus: "status", resent: "resent"}
+
+// resent is the reason of a request that was sent once more to the same endpoint, as the connection to it had been kept and ended; it is
+// no attempt of its own.
+const resent = reasons
+
+// failedAttempt is one after which another was made.
+type failedAttempt struct {
+	at       int64 // on the precise clock
+	endpoint *upstream.Endpoint
+	why      reason
+}
+
+// noteFailed notes that the attempt at hand has failed and another is made.
+func (ex *exchange) noteFailed(why reason, now int64) {
+	ex.failed = append(ex.failed, failedAttempt{now, ex.ticket.Endpoint, why})
+}
+
+// lastTried is the endpoint that was asked last; nil if none was.
+func (ex *exchange) lastTried() *upstream.Endpoint {
+	if ex.attempts == 0 {
+		return nil
+	}
+	return ex.tried[ex.attempts-1]
+}
+
 // unsent reports whether the endpoint can have seen nothing of the request: another attempt then costs no budget.
 func (r reason) unsent() bool { return r <= noRoom }
 
@@ -81,6 +110,9 @@ func (ex *exchange) begin(t *upstream.Ticket, now int64, random uint64) upstream
 	refusal := ex.pool.Begin(t, &ask)
 	if refusal == upstream.OK {
 		ex.took(t)
+		if ex.asked == 1 {
+			ex.askedAt = now
+		}
 	}
 	return refusal
 }
@@ -117,6 +149,7 @@ func (ex *exchange) another(why reason, status int, now int64, random uint64) bo
 	var next upstream.Ticket
 	if listed && ex.mayStrike(why) && ex.begin(&next, now, random) == upstream.OK {
 		if why.unsent() || ex.pool.TakeRetry(ex.loop, now) {
+			ex.noteFailed(why, now)
 			if outcome == breaker.Failure {
 				ex.ticket.EndRetried(outcome, took, now)
 			} else {
@@ -138,6 +171,7 @@ func (ex *exchange) another(why reason, status int, now int64, random uint64) bo
 		next.End(breaker.Ignored, 0, now)
 		return false
 	}
+	ex.noteFailed(why, now)
 	ex.ticket.End(outcome, took, now)
 	ex.fallBack()
 	ex.took(&next)
@@ -186,6 +220,7 @@ func (ex *exchange) again() bool {
 // rewind prepares the exchange for being sent once more on a fresh connection: of the same attempt, since it was the
 // connection that failed.
 func (ex *exchange) rewind() {
+	ex.noteFailed(resent, ex.g.clock())
 	ex.sent = 0
 	ex.scan.Reset()
 	ex.anew = true

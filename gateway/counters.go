@@ -23,6 +23,8 @@ type counters struct {
 	dialFails uint64
 	relays    uint64
 	panics    uint64
+	received  uint64 // bytes from clients
+	sent      uint64 // bytes to clients
 
 	issued           uint64 // units given to requests that came without
 	overrides        uint64 // X-Experiment-Override, taken
@@ -30,7 +32,7 @@ type counters struct {
 }
 
 // countersCount is how many there are.
-const countersCount = 25
+const countersCount = 27
 
 // publishedCounters is the copy that every goroutine may read. It stands on cache lines of its own.
 type publishedCounters struct {
@@ -44,7 +46,7 @@ func (c *counters) list() [countersCount]uint64 {
 		c.requests, c.answered, c.local, c.cut, c.gray, c.fallbacks,
 		c.resent, c.retries[noConnection], c.retries[noRoom], c.retries[closedEarly], c.retries[tookTooLong], c.retries[badStatus],
 		c.hedges, c.hedgesWon, c.queued, c.shed, c.limited, c.crowded,
-		c.dials, c.dialFails, c.relays, c.panics, c.issued, c.overrides, c.overridesRefused,
+		c.dials, c.dialFails, c.relays, c.panics, c.issued, c.overrides, c.overridesRefused, c.received, c.sent,
 	}
 }
 
@@ -73,6 +75,8 @@ type Counters struct {
 	DialFails uint64  `json:"dial_failures"`
 	Relays    uint64  `json:"relays"`
 	Panics    uint64  `json:"panics"`
+	Received  uint64  `json:"received_bytes"`
+	Sent      uint64  `json:"sent_bytes"`
 
 	Issued           uint64 `json:"units_issued"`
 	Overrides        uint64 `json:"overrides"`
@@ -93,6 +97,7 @@ func (g *Gateway) Counters() Counters {
 		Hedges:  sum[12], HedgesWon: sum[13], Queued: sum[14], Shed: sum[15], Limited: sum[16], Crowded: sum[17],
 		Dials: sum[18], DialFails: sum[19], Relays: sum[20], Panics: sum[21] + g.relayPanics.Load(),
 		Issued: sum[22], Overrides: sum[23], OverridesRefused: sum[24],
+		Received: sum[25] + g.relayed.received.Load(), Sent: sum[26] + g.relayed.sent.Load(),
 	}
 }
 

@@ -30,13 +30,17 @@ func (l *loop) decide(ex *exchange, r *http1.Request, address netip.Addr) config
 	}
 	ex.route, ex.pool, ex.gray, ex.rule = decision.Route, decision.Pool, decision.Gray, decision.Cause
 	ex.policy = l.policies[ex.route.Index]
-	ex.spare = ex.policy.spareOf(ex.route, ex.pool)
+	ex.spare = spareOf(ex.route, ex.pool)
 	ex.key = l.hashFor(ex.pool, a)
 	if ex.spare != nil {
 		ex.spareKey = l.hashFor(ex.spare, a)
 	}
 	if ex.gray {
 		l.counters.gray++
+	}
+	ex.series = l.meters.of(&decision)
+	if len(decision.Assignments) > 0 {
+		l.countAssignments(ex, &decision, a)
 	}
 	switch decision.Override {
 	case config.OverrideTaken:

@@ -272,7 +272,7 @@ func (m *mirror) wantNothingElse(t *testing.T) {
 // ends are the fields that do not go end to end, or that the gateway sets.
 var ends = []string{
 	"Connection", "Keep-Alive", "Proxy-Connection", "Te", "Transfer-Encoding", "Upgrade", "Proxy-Authorization", "Proxy-Authenticate", "Proxy-Authentication-Info", "Proxy", "Http2-Settings",
-	"Content-Length", "Host", "Expect", "X-Gray-Tag", "X-Gray-Rule", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Request-Id", "Traceparent", "Tracestate", "Forwarded", "X-Real-Ip", "Trailer",
+	"Content-Length", "Host", "Expect", "X-Gray-Tag", "X-Gray-Rule", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "X-Request-Id", "Traceparent", "Tracestate", "Baggage", "Forwarded", "X-Real-Ip", "Trailer",
 }
 
 // describe gives what a request means, whatever the bytes: method, target, host, the fields that go end to end but for those named, body, trailers.

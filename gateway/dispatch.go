@@ -162,6 +162,7 @@ func (u *upstreamConn) dialDone(l *loop) {
 func (l *loop) tryAgain(ex *exchange, why reason, status int, fault *Fault) {
 	d, now := ex.d, l.g.clock()
 	if ex.hedge.ticket.Live() {
+		ex.noteFailed(why, now)
 		ex.ticket.EndRetried(why.outcome(status), ex.served(now), now)
 		l.cancel(&ex.attempt, breaker.Ignored)
 		ex.promote()

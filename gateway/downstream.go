@@ -63,6 +63,7 @@ func (d *downstream) opened(l *loop, c gnet.Conn) {
 }
 
 func (d *downstream) traffic(l *loop, in []byte) {
+	l.counters.received += uint64(len(in))
 	switch d.state {
 	case downOpen:
 		d.advance(l, in)
@@ -134,7 +135,7 @@ func (d *downstream) begin(l *loop, in []byte) int {
 	snap := force.Snapshot
 	n, err := d.scan.Scan(in, l.g.headLimits(snap))
 	if err != nil {
-		l.refuse(d, snap, clientFault(err))
+		l.refuse(d, force, clientFault(err))
 		return 0
 	}
 	if n == 0 {
@@ -164,10 +165,12 @@ func (d *downstream) send(l *loop, p []byte, last, closing bool) (rest []byte) {
 		l.clientLost(d)
 		return nil
 	}
+	l.counters.sent += uint64(n)
 	if n == len(p) {
 		return nil
 	}
 	if last && !closing && len(p)-n <= tailBytes {
+		l.counters.sent += uint64(len(p) - n)
 		_, _ = d.c.Write(p[n:]) // gnet keeps it and flushes it when the socket is ready
 		return nil
 	}
@@ -218,7 +221,7 @@ func (d *downstream) expire(l *loop) {
 	case d.ex != nil:
 		l.fail(d.ex, faultBodyTimeout)
 	case d.inHead:
-		l.refuse(d, l.g.force.Load().Snapshot, faultHeadTimeout)
+		l.refuse(d, l.g.force.Load(), faultHeadTimeout)
 	default:
 		d.close(l)
 	}

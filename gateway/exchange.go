@@ -7,6 +7,8 @@ import (
 	"graygate/config"
 	"graygate/gateway/http1"
 	"graygate/limiter"
+	"graygate/telemetry/meter"
+	"graygate/telemetry/trace"
 	"graygate/upstream"
 )
 
@@ -18,7 +20,9 @@ type exchange struct {
 
 	// What is used again by the next request.
 	out        []byte // head and body as they go upstream; out[:sent] was written and is kept to be replayed
-	meta       []byte // for the access log: method, target, host, request id and assignments one after the other
+	notes      notes
+	failed     []failedAttempt
+	judged     []judged
 	cookies    []byte // Set-Cookie lines that the final answer takes along; see appendCookies
 	body       http1.Body
 	answerBody http1.Body
@@ -59,6 +63,7 @@ type passing struct {
 	bodyFrame  http1.Framing // as it goes upstream
 	bodyLength int64
 	bodyIn     int64
+	bytesIn    int64       // head and body as the client has sent them
 	arrived    atomic.Bool // all of the request has come in; in a relay both directions ask
 	bodyLimit  int64       // -1: none
 	upgrade    bool
@@ -90,21 +95,23 @@ type passing struct {
 	keepUp      bool // the upstream's connection may be used again
 	closeDown   bool // the client's connection ends with this answer
 	bytesOut    int64
+	headOut     int64 // those of them that are heads
 	fault       *Fault
 	cut         bool
 
 	loop      int          // where it was begun
+	askedAt   int64        // when the first attempt began, on the precise clock; 0: none has
 	arrivedAt int64        // when its head was complete, on the precise clock
 	headAt    int64        // when the final answer's head was
 	tardy     bool         // its body came later than its head
 	wholeAt   atomic.Int64 // then, when all of it had come; a relay's upload tells its download
+	overAt    int64        // when it was over, on the precise clock; 0: that is to be asked yet
 
-	// For the access log: when it began, and where in meta things end.
+	// For metrics, access log and spans.
 	began      time.Time
-	metaMethod int
-	metaTarget int
-	metaHost   int
-	metaID     int
+	series     *meter.Series // where it is to be counted; nil: nowhere, or it has been
+	span       trace.Head
+	traced     bool // its span is ours to tell of
 	client     string
 	askedClose bool // the client said that it closes after this answer
 	leave      bool // the pair leaves the loop when the event at hand is over
@@ -127,9 +134,10 @@ func (ex *exchange) reset() {
 	if ex.out = ex.out[:0]; cap(ex.out) > keptBuffer {
 		ex.out = nil
 	}
-	if ex.meta = ex.meta[:0]; cap(ex.meta) > keptBuffer {
-		ex.meta = nil
-	}
+	ex.notes.empty()
+	clear(ex.failed) // what it names may be gone soon
+	clear(ex.judged)
+	ex.failed, ex.judged = ex.failed[:0], ex.judged[:0]
 	ex.cookies = ex.cookies[:0]
 	ex.passing = passing{}
 }
@@ -149,6 +157,7 @@ func (ex *exchange) takeBody(in []byte, room int) (used int, fault *Fault) {
 			break
 		}
 		used += n
+		ex.bytesIn += int64(n)
 		ex.bodyIn += int64(len(data))
 		if ex.bodyLimit >= 0 && ex.bodyIn > ex.bodyLimit {
 			return used, faultBodyTooLarge

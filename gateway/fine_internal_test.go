@@ -66,7 +66,10 @@ func TestKeptTimers(t *testing.T) {
 
 // An exchange that is used again knows nothing of the request before.
 func TestReset(t *testing.T) {
-	ex := &exchange{g: &Gateway{}, out: []byte("x"), meta: make([]byte, keptBuffer+1), cookies: []byte("y")}
+	ex := &exchange{g: &Gateway{}, out: []byte("x"), notes: notes{text: make([]byte, keptBuffer+1)}, cookies: []byte("y")}
+	ex.notes.mark(ofAgent, 0)
+	ex.noteFailed(noRoom, 1)
+	ex.judged = append(ex.judged, judged{unit: 1})
 	ex.passing = passing{rule: "r", gray: true, sent: 1, attempts: 2, hedged: true, status: 200, bytesOut: 3}
 	ex.arrived.Store(true)
 	ex.wholeAt.Store(1)
@@ -78,7 +81,7 @@ func TestReset(t *testing.T) {
 	if ex.patience.deadline != 0 || ex.hurry.deadline != 0 {
 		t.Error("a deadline is left")
 	}
-	if len(ex.out) != 0 || cap(ex.out) == 0 || ex.meta != nil || len(ex.cookies) != 0 || cap(ex.cookies) == 0 {
+	if len(ex.out) != 0 || cap(ex.out) == 0 || ex.notes.text != nil || len(ex.notes.of(ofAgent)) != 0 || len(ex.failed)+len(ex.judged) != 0 || len(ex.cookies) != 0 || cap(ex.cookies) == 0 {
 		t.Error("buffers: the usual ones are kept, empty, and an exceptional one is not")
 	}
 }

@@ -25,6 +25,7 @@ import (
 	"graygate/gateway/http1"
 	"graygate/probes"
 	"graygate/sources"
+	"graygate/telemetry/meter"
 	"graygate/upstream"
 	"graygate/upstream/discovery"
 )
@@ -32,18 +33,22 @@ import (
 // Options are what a gateway needs besides its config.
 type Options struct {
 	Log       *slog.Logger
+	Version   string             // of the program, for metrics and spans
 	Inherited []*net.TCPListener // sockets from systemd or from the process before; those the config does not name are closed
 }
 
 // Gateway is a running gateway. Its methods may be called concurrently.
 type Gateway struct {
 	log      *slog.Logger
+	version  string
 	began    time.Time
 	registry *upstream.Registry
 	sources  *sources.Registry
 	loops    []*loop
 	force    atomic.Pointer[inForce]
 	access   atomic.Pointer[accessSink]
+	tracing  atomic.Pointer[tracing] // nil: no spans are sent
+	meter    *meter.Registry
 	relays   relays
 
 	seed        maphash.Seed // of the limiters' keys
@@ -55,6 +60,10 @@ type Gateway struct {
 	wanted      atomic.Pointer[want]
 	tlsTroubles tlsTroubles
 	subscribers subscribers
+	spans       spans
+	events      eventCounts
+	reloads     reloads
+	relayed     relayed
 
 	reloading  sync.Mutex // one reload at a time; taken before mu, which is not held while a config is compiled
 	mu         sync.Mutex // guards the next three
@@ -66,6 +75,7 @@ type Gateway struct {
 	end      context.CancelFunc
 	dialling sync.WaitGroup
 
+	accessDropped   atomic.Uint64 // lines of the access log
 	draining        atomic.Bool
 	stopping        atomic.Bool
 	closedListeners atomic.Int64
@@ -81,6 +91,7 @@ type Gateway struct {
 func New(plan *config.Plan, o Options) (*Gateway, error) {
 	g := &Gateway{
 		log:       o.Log,
+		version:   o.Version,
 		began:     time.Now(),
 		sources:   sources.New(o.Log),
 		seed:      maphash.MakeSeed(),
@@ -94,6 +105,9 @@ func New(plan *config.Plan, o Options) (*Gateway, error) {
 	if loops == 0 {
 		loops = runtime.GOMAXPROCS(0)
 	}
+	g.meter = meter.New(loops)
+	g.meter.Collect(g.collect)
+	g.reloads.begin(g.began)
 	g.registry = upstream.NewRegistry(upstream.Options{Loops: loops})
 	g.finder = discovery.New(o.Log, parseEndpoints, g.found)
 	err := g.startLoops(loops)
@@ -104,6 +118,7 @@ func New(plan *config.Plan, o Options) (*Gateway, error) {
 		g.stopUpkeep()
 		g.stopLoops()
 		g.sources.Close()
+		g.meter.Close()
 		return nil, err
 	}
 	g.ticks.Go(g.upkeep)
@@ -128,10 +143,16 @@ func (g *Gateway) Reload(plan *config.Plan) error {
 	if err != nil {
 		return err
 	}
-	sink, err := openAccess(plan.AccessLog)
+	sink, err := g.openAccess(plan.AccessLog)
 	if err != nil {
 		closeSockets(opened)
 		return fmt.Errorf("access_log: %w", err)
+	}
+	tracing, err := g.openTracing(plan)
+	if err != nil {
+		closeSockets(opened)
+		sink.close()
+		return err
 	}
 	force, change, err := g.build(plan)
 	if err == nil {
@@ -144,8 +165,10 @@ func (g *Gateway) Reload(plan *config.Plan) error {
 	if err != nil {
 		closeSockets(opened)
 		sink.close()
+		g.discardTracing(tracing)
 		return err
 	}
+	g.swapTracing(tracing)
 	g.access.Swap(sink).close()
 	return nil
 }
@@ -164,6 +187,7 @@ func (g *Gateway) putInForce(force *inForce, change *sources.Change, next map[st
 	for _, p := range force.policies {
 		p.commit()
 	}
+	force.generation.Commit()
 	g.force.Store(force)
 	g.watchLoad(force.Plan.Overload)
 	g.changed.Store(true)
@@ -246,8 +270,11 @@ type inForce struct {
 	*config.Snapshot
 	deciders []*config.Decider // by loop; each is touched on its loop only
 	policies []*policy         // by route
-	keyed    []int             // see keyedBy
-	warm     []*upstream.Pool  // those to which connections are opened ahead
+	meters   *meters
+	keyed    []int            // see keyedBy
+	warm     []*upstream.Pool // those to which connections are opened ahead
+
+	generation *meter.Generation // of the meters
 }
 
 func (g *Gateway) newForce(snap *config.Snapshot) *inForce {
@@ -257,6 +284,8 @@ func (g *Gateway) newForce(snap *config.Snapshot) *inForce {
 			f.warm = append(f.warm, p)
 		}
 	}
+	f.generation = g.meter.Resolve()
+	f.meters = newMeters(snap, f.generation)
 	for range g.loops {
 		f.deciders = append(f.deciders, snap.NewDecider())
 	}
@@ -350,7 +379,12 @@ func (g *Gateway) Stop() {
 			time.Sleep(tick / 20)
 		}
 		g.stopLoops()
+		g.reloading.Lock() // one that has passed its last question whether we drain puts its log and its tracer into force yet
+		defer g.reloading.Unlock()
 		g.access.Swap(nil).close()
+		g.swapTracing(nil)
+		g.spans.closers.Wait()
+		g.meter.Close()
 		g.sources.Close()
 	})
 }

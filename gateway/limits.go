@@ -50,6 +50,13 @@ const (
 	// maxIdlePerEndpoint bounds the connections that a loop keeps ready to one endpoint, where the config does not.
 	maxIdlePerEndpoint = 1024
 
+	// maxChosenSeries bounds the places for the series of variants that choose pools, by route and variant: 8 MB of
+	// pointers. What a config has beyond is counted by route alone.
+	maxChosenSeries = 1 << 20
+
+	// tracePatience is how long a tracer that a reload has put aside may take to send what it has: two exports with their retries.
+	tracePatience = 10 * time.Second
+
 	// warmPerTick is how many connections ahead of requests a loop begins with each tick: an endpoint that comes back is not
 	// met by all of them at once.
 	warmPerTick = 8

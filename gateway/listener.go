@@ -23,6 +23,7 @@ type listener struct {
 	socket  *net.TCPListener
 	max     atomic.Int64 // connections
 	live    atomic.Int64
+	taken   atomic.Uint64 // connections so far
 	refused atomic.Uint64
 	said    atomic.Int64 // when a refusal was last logged
 	closed  atomic.Bool  // taken out of the config, or draining
@@ -123,6 +124,7 @@ func (ln *listener) enroll(conn *net.TCPConn) {
 		}
 	}
 	l.connCount.Add(1)
+	ln.taken.Add(1)
 	if _, err := l.client.EnrollContext(conn, newDownstream(ln, peer, peer.String())); err != nil {
 		l.connCount.Add(-1)
 		ln.release()

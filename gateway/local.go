@@ -16,6 +16,7 @@ func dateNow() []byte { return time.Now().UTC().AppendFormat(nil, httpDateFormat
 // appendLocalAnswer writes an answer of the gateway's own: the fault's status, a line of text, and its code for
 // machines in X-Graygate-Error.
 func (ex *exchange) appendLocalAnswer(b []byte, fault *Fault, date []byte) []byte {
+	start := len(b)
 	b = append(b, "HTTP/1.1 "...)
 	b = strconv.AppendInt(b, int64(fault.Status), 10)
 	b = append(b, ' ')
@@ -46,6 +47,7 @@ func (ex *exchange) appendLocalAnswer(b []byte, fault *Fault, date []byte) []byt
 		b = append(b, "\r\nConnection: keep-alive"...)
 	}
 	b = append(b, "\r\n\r\n"...)
+	ex.headOut = ex.bytesOut + int64(len(b)-start) // before it there can have been interim heads only
 	if ex.method == http1.HEAD {
 		return b
 	}

@@ -12,6 +12,7 @@ import (
 
 	"graygate/config"
 	"graygate/gateway/http1"
+	"graygate/telemetry/w3c"
 	"graygate/upstream"
 )
 
@@ -34,14 +35,16 @@ type loop struct {
 	// Scratch, valid during one event.
 	request  http1.Request
 	response http1.Response
+	context  w3c.Headers
 	out      []byte
 	plain    []byte  // what was decrypted
 	cipher   []byte  // what was encrypted; nil while a session writes into it
 	look     []byte  // what was read by (*upstreamConn).quiet
 	look1    [1]byte // and decrypted
 
-	decider  *config.Decider  // of the snapshot that the loop has entered, as the next two
-	policies []*policy        // by route
+	decider  *config.Decider // of the snapshot that the loop has entered, as the next four
+	policies []*policy       // by route
+	meters   *meters
 	keyed    []int            // by pool: the attribute that it is balanced by, -1 for none
 	warm     []*upstream.Pool // those to which connections are opened ahead
 	queues   []*waiting       // by pool
@@ -65,6 +68,8 @@ type loop struct {
 
 	connCount   atomic.Int64 // clients on this loop; read by the accepting goroutines
 	tickPending atomic.Bool
+	hopped      atomic.Int64 // when the last tick was sent on its way, as the next two on the precise clock
+	lag         atomic.Int64 // how late it came
 	lastTick    atomic.Int64 // wall-independent: nanoseconds since the gateway began
 	published   publishedCounters
 }
@@ -150,14 +155,19 @@ func (l *loop) do(f func()) bool {
 
 // hopTick makes the loop look at its clock and deadlines. Called from the gateway's ticker.
 func (l *loop) hopTick() {
-	if l.tickPending.CompareAndSwap(false, true) && !l.do(l.tick) {
+	if !l.tickPending.CompareAndSwap(false, true) {
+		return
+	}
+	l.hopped.Store(l.g.clock())
+	if !l.do(l.tick) {
 		l.tickPending.Store(false)
 	}
 }
 
 func (l *loop) tick() {
-	l.tickPending.Store(false)
 	l.now, l.wall = l.g.clock(), time.Now()
+	l.lag.Store(l.now - l.hopped.Load())
+	l.tickPending.Store(false)
 	l.lastTick.Store(l.now)
 	l.wheel.advance(l, l.now)
 	if f := l.g.force.Load(); f != nil && !l.entered(f) {
@@ -179,6 +189,15 @@ func (l *loop) tick() {
 	l.publish()
 }
 
+// lateness is how late the loop's last tick came, or how late the one is that it has not come to yet. Safe for concurrent use.
+func (l *loop) lateness(now int64) time.Duration {
+	late := l.lag.Load()
+	if l.tickPending.Load() {
+		late = max(late, now-l.hopped.Load())
+	}
+	return time.Duration(late)
+}
+
 // timeOf is a moment of the precise clock on the system's, by what that said at the last tick: to ask it costs as much again.
 func (l *loop) timeOf(at int64) time.Time { return l.wall.Add(time.Duration(at - l.now)) }
 
@@ -187,7 +206,7 @@ func (l *loop) entered(f *inForce) bool { return l.decider == f.deciders[l.id] }
 
 // enter makes the loop decide by a snapshot. Connections kept to endpoints that it no longer has are closed.
 func (l *loop) enter(f *inForce) {
-	l.decider, l.policies, l.keyed, l.warm = f.deciders[l.id], f.policies, f.keyed, f.warm
+	l.decider, l.policies, l.meters, l.keyed, l.warm = f.deciders[l.id], f.policies, f.meters, f.keyed, f.warm
 	l.closeRemoved()
 }
 

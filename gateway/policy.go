@@ -16,8 +16,6 @@ import (
 // policy is how the data plane treats the requests of one route, beside the rules. It is made for a snapshot; its limits'
 // counts live on from the one before, if it was called the same and limited alike.
 type policy struct {
-	fallback config.Fallback
-
 	rate     *limiter.RateLimit // nil: none
 	rateBy   int                // the attribute that is the key; -1: one for all
 	spenders []*limiter.Spender // by loop; each is touched on its loop only
@@ -40,7 +38,7 @@ func newPolicies(snap *config.Snapshot, before *inForce, loops int) []*policy {
 	policies := make([]*policy, len(snap.Routes))
 	for i := range snap.Routes {
 		r := &snap.Plan.Routes[i]
-		p := &policy{fallback: r.Fallback, rate: r.RateLimit, concurrency: r.Concurrency, rateBy: -1, slotsBy: -1}
+		p := &policy{rate: r.RateLimit, concurrency: r.Concurrency, rateBy: -1, slotsBy: -1}
 		old := had[r.Name]
 		if old == nil {
 			old = &policy{}
@@ -91,13 +89,13 @@ func (p *policy) commit() {
 }
 
 // spareOf is the pool that a request of the route falls back to from a pool; nil for none.
-func (p *policy) spareOf(r *config.Route, from *upstream.Pool) *upstream.Pool {
+func spareOf(r *config.Route, from *upstream.Pool) *upstream.Pool {
 	switch {
-	case p.fallback == config.FallbackOff:
+	case r.Fallback == config.FallbackOff:
 		return nil
 	case from != r.Stable:
 		return r.Stable
-	case p.fallback == config.FallbackBoth:
+	case r.Fallback == config.FallbackBoth:
 		return r.Gray
 	}
 	return nil

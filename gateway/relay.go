@@ -247,9 +247,12 @@ func (r *relay) end(whole bool) {
 // book gives the exchange back to the loop, which writes it into the books and frees it: it is not r's any more.
 func (r *relay) book() {
 	l, ex := r.l, r.ex
+	if ex.overAt == 0 {
+		ex.overAt = r.g.clock() // the loop may take a while
+	}
 	if !l.do(func() { l.end(ex) }) {
 		ex.close()
-		r.g.logExchange(ex)
+		r.g.record(ex)
 	}
 }
 
@@ -299,8 +302,9 @@ func (r *relay) giveBackClient() {
 	}
 }
 
-// write writes all of p, with the deadline of [writeAll].
+// write writes all of p to the client, with the deadline of [writeAll].
 func (r *relay) write(c *net.TCPConn, p []byte) error {
+	r.g.relayed.sent.Add(uint64(len(p)))
 	return writeAll(c, p, r.ex.snap.Plan.Timeouts.Body)
 }
 

@@ -64,6 +64,7 @@ func (r *relay) upload() {
 			return
 		}
 		in = held
+		r.g.relayed.received.Add(uint64(len(in)))
 	}
 }
 

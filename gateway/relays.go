@@ -3,6 +3,7 @@ package gateway
 import (
 	"runtime/debug"
 	"sync"
+	"sync/atomic"
 )
 
 // relays is the set of those that run, so that a gateway which must end can break them off.
@@ -44,6 +45,9 @@ func (s *relays) cutAll() {
 		r.cut()
 	}
 }
+
+// relayed are the bytes that relays have read from clients, and written to them.
+type relayed struct{ received, sent atomic.Uint64 }
 
 func (g *Gateway) relayPanicked(reason any) {
 	g.relayPanics.Add(1)

@@ -2,12 +2,14 @@ package gateway
 
 import (
 	"bytes"
+	"encoding/binary"
 	"net/netip"
 	"slices"
 	"strconv"
 
 	"graygate/config"
 	"graygate/gateway/http1"
+	"graygate/telemetry/w3c"
 )
 
 // Heads are written anew, field by field, from what the parser understood (nothing is passed through).
@@ -19,10 +21,12 @@ const (
 
 // origin is what the gateway says about where a request came from.
 type origin struct {
-	peer    string // the peer's address as text
-	trusted bool   // the peer is one of trusted_proxies: what it says in forwarding fields is kept
-	id      [32]byte
-	span    [16]byte
+	peer    string   // the peer's address as text
+	trusted bool     // the peer is one of trusted_proxies: what it says in forwarding fields is kept
+	id      [32]byte // X-Request-Id, unless one is believed
+	trace   [16]byte // the same, for a trace that begins here
+	span    [8]byte
+	context *w3c.Headers // what the request says of its trace; borrowed from the loop
 }
 
 // believe takes over what a trusted proxy says: the first value that is not empty.
@@ -60,7 +64,7 @@ func (ex *exchange) appendRequestHead(r *http1.Request, o *origin, decision *con
 		b = decision.AppendFields(b)
 	}
 	owned := &ex.snap.Owned
-	var requestID, traceparent, proto, host []byte
+	var requestID, proto, host []byte
 	for i := range r.Fields {
 		f := &r.Fields[i]
 		if f.Hop || owned.Has(f.Name) {
@@ -81,16 +85,15 @@ func (ex *exchange) appendRequestHead(r *http1.Request, o *origin, decision *con
 				o.believe(&requestID, f.Value)
 			}
 			continue
-		case http1.Traceparent:
-			o.believe(&traceparent, f.Value)
-			continue
+		case http1.Traceparent, http1.Tracestate, http1.Baggage:
+			continue // see follow
 		case http1.XForwardedProto:
 			o.believe(&proto, f.Value)
 			continue
 		case http1.XForwardedHost:
 			o.believe(&host, f.Value)
 			continue
-		case http1.Forwarded, http1.XRealIP, http1.XForwardedPort, http1.Tracestate:
+		case http1.Forwarded, http1.XRealIP, http1.XForwardedPort:
 			if !o.trusted {
 				continue
 			}
@@ -123,20 +126,13 @@ func (ex *exchange) appendRequestHead(r *http1.Request, o *origin, decision *con
 		requestID = o.id[:]
 	}
 	b = http1.AppendField(b, "X-Request-Id", requestID)
-	if ex.g.logging() {
-		ex.meta = append(ex.meta, requestID...)
-		ex.metaID = len(ex.meta)
-		ex.meta = appendAssignments(ex.meta, decision)
+	if n := &ex.notes; len(n.text) > 0 { // described: they are wanted
+		n.add(ofRequestID, requestID)
+		from := len(n.text)
+		n.text = appendAssignments(n.text, decision)
+		n.mark(ofExperiments, from)
 	}
-	if traceparent == nil {
-		b = append(b, "traceparent: 00-"...)
-		b = append(b, o.id[:]...)
-		b = append(b, '-')
-		b = append(b, o.span[:]...)
-		b = append(b, "-00\r\n"...)
-	} else {
-		b = http1.AppendField(b, "traceparent", traceparent)
-	}
+	b = ex.appendContext(b, o.context)
 	switch ex.bodyFrame {
 	case http1.ByLength:
 		b = append(b, "Content-Length: "...)
@@ -301,12 +297,15 @@ func trusts(snap *config.Snapshot, address netip.Addr) bool {
 
 const hexDigits = "0123456789abcdef"
 
-// identify draws the ids of a request: 128 random bits, which are its X-Request-Id and its trace's id both, so that
+// identify draws the ids of a request: 128 random bits, which are its X-Request-Id and the id of a trace that begins here, so that
 // one leads to the other, and 64 for the span. From a ChaCha8 stream of the loop's own.
 func (l *loop) identify(o *origin) {
-	hex64(o.id[:16], l.random.Uint64())
-	hex64(o.id[16:], l.random.Uint64())
-	hex64(o.span[:], l.random.Uint64()|1) // an all-zero span id is invalid (W3C Trace Context 2.2.2.4)
+	high, low := l.random.Uint64()|1, l.random.Uint64() // ids of zeros alone are invalid (W3C Trace Context 3.2.2)
+	hex64(o.id[:16], high)
+	hex64(o.id[16:], low)
+	binary.BigEndian.PutUint64(o.trace[:8], high)
+	binary.BigEndian.PutUint64(o.trace[8:], low)
+	binary.BigEndian.PutUint64(o.span[:], l.random.Uint64()|1)
 }
 
 func hex64(dst []byte, v uint64) {

@@ -1,12 +1,8 @@
 package gateway
 
 import (
-	"time"
-
 	"graygate/breaker"
-	"graygate/config"
 	"graygate/gateway/http1"
-	"graygate/telemetry"
 )
 
 // The life of an exchange on its loop: begun, pumped, completed or failed, ended.
@@ -17,9 +13,8 @@ func (l *loop) beginExchange(d *downstream, force *inForce, head []byte) {
 	r, snap := &l.request, force.Snapshot
 	ex := l.newExchange()
 	ex.snap, ex.d, ex.listener, d.ex = snap, d, d.listener, ex
-	ex.arrivedAt = l.g.clock()
-	ex.began, ex.client, ex.loop = l.timeOf(ex.arrivedAt), d.peerText, l.id
-	l.counters.requests++
+	l.arrive(ex, d, force)
+	ex.bytesIn = int64(len(head))
 	if err := http1.ParseRequest(head, r, l.g.headLimits(snap)); err != nil {
 		ex.closeDown = true
 		ex.arrived.Store(true)
@@ -36,6 +31,9 @@ func (l *loop) beginExchange(d *downstream, force *inForce, head []byte) {
 	ex.arrived.Store(ex.body.Done())
 	ex.bodyFrame, ex.bodyLength, ex.bodyLimit = r.Framing, r.Length, snap.Plan.Limits.BodySize
 	ex.upgrade = len(r.Upgrade) > 0 // also for what is refused here: it closes the connection
+	from := origin{peer: d.peerText, trusted: trusts(snap, d.peer)}
+	l.identify(&from)
+	l.follow(ex, r, &from)
 	if fault := ex.refused(r); fault != nil {
 		l.fail(ex, fault)
 		return
@@ -48,12 +46,10 @@ func (l *loop) beginExchange(d *downstream, force *inForce, head []byte) {
 	if !l.entered(force) {
 		l.enter(force)
 	}
-	from := origin{peer: d.peerText, trusted: trusts(snap, d.peer)}
 	address := d.peer
 	if from.trusted {
 		address = clientAddress(d.peer, r, snap)
 	}
-	l.identify(&from)
 	decision := l.decide(ex, r, address)
 	if decision.Route == nil {
 		l.fail(ex, faultNoRoute)
@@ -65,6 +61,14 @@ func (l *loop) beginExchange(d *downstream, force *inForce, head []byte) {
 	}
 	ex.whole = true
 	ex.appendRequestHead(r, &from, &decision)
+}
+
+// arrive notes where and when an exchange has begun. Until its route is known it counts as one without.
+func (l *loop) arrive(ex *exchange, d *downstream, force *inForce) {
+	ex.arrivedAt = l.g.clock()
+	ex.began, ex.client, ex.loop = l.timeOf(ex.arrivedAt), d.peerText, l.id
+	ex.series = force.meters.unrouted
+	l.counters.requests++
 }
 
 // refused is what is asked of a request before it is routed.
@@ -141,6 +145,7 @@ func (l *loop) complete(ex *exchange, out []byte) {
 	if pieces {
 		now = l.g.clock()
 	}
+	ex.overAt = now
 	l.finish(ex, now)
 	ex.bytesOut += int64(len(out)) // what is left of it goes to a relay
 	if u != nil {
@@ -156,6 +161,7 @@ func (l *loop) complete(ex *exchange, out []byte) {
 		}
 	}
 	if rest != nil {
+		ex.overAt = 0
 		l.leave(ex, d.in, rest, nil)
 		return
 	}
@@ -181,13 +187,12 @@ func (d *downstream) resume(l *loop) {
 }
 
 // refuse answers a client that has not even a whole head, and closes.
-func (l *loop) refuse(d *downstream, snap *config.Snapshot, fault *Fault) {
+func (l *loop) refuse(d *downstream, force *inForce, fault *Fault) {
 	ex := l.newExchange()
-	ex.snap, ex.d, ex.listener, d.ex = snap, d, d.listener, ex
-	ex.began, ex.client = time.Now(), d.peerText
+	ex.snap, ex.d, ex.listener, d.ex = force.Snapshot, d, d.listener, ex
+	l.arrive(ex, d, force)
 	ex.closeDown = true
 	ex.arrived.Store(true)
-	l.counters.requests++
 	l.fail(ex, fault)
 }
 
@@ -277,7 +282,7 @@ func (l *loop) end(ex *exchange) {
 		l.counters.local++
 	}
 	ex.close()
-	l.g.logExchange(ex)
+	l.g.record(ex)
 	l.freeExchange(ex)
 }
 
@@ -288,56 +293,4 @@ func (ex *exchange) close() {
 	}
 	ex.proceed()
 	ex.release()
-}
-
-// describe notes what the access log wants of the request, while the head is at hand.
-func (l *loop) describe(ex *exchange, r *http1.Request) {
-	if !l.g.logging() {
-		return
-	}
-	ex.meta = append(ex.meta[:0], r.MethodText...)
-	ex.metaMethod = len(ex.meta)
-	ex.meta = append(ex.meta, r.Target...)
-	ex.metaTarget = len(ex.meta)
-	ex.meta = append(ex.meta, r.Host...)
-	ex.metaHost = len(ex.meta)
-}
-
-// logExchange hands a finished exchange to the access log, if it is one that the log wants. Safe for concurrent use.
-func (g *Gateway) logExchange(ex *exchange) {
-	a := g.access.Load()
-	if a == nil || !a.wants(ex) {
-		return
-	}
-	rec := a.log.Take()
-	fillRecord(rec, ex, time.Now())
-	a.log.Put(rec)
-}
-
-func fillRecord(rec *telemetry.Record, ex *exchange, now time.Time) {
-	rec.Time = ex.began
-	rec.Duration = now.Sub(ex.began)
-	rec.Client = ex.client
-	rec.Method = append(rec.Method, ex.meta[:ex.metaMethod]...)
-	rec.Target = append(rec.Target, ex.meta[ex.metaMethod:ex.metaTarget]...)
-	rec.Host = append(rec.Host, ex.meta[ex.metaTarget:ex.metaHost]...)
-	if ex.metaID > 0 {
-		rec.RequestID = append(rec.RequestID, ex.meta[ex.metaHost:ex.metaID]...)
-		rec.Experiments = append(rec.Experiments, ex.meta[ex.metaID:]...)
-	}
-	rec.Status, rec.BytesOut, rec.Cut = ex.status, ex.bytesOut, ex.cut
-	if ex.route != nil {
-		rec.Route, rec.Rule, rec.Pool = ex.route.Name, ex.rule, ex.pool.Name
-		rec.Tag = "stable"
-		if ex.gray {
-			rec.Tag = "gray"
-		}
-	}
-	rec.Attempts, rec.Fallback = ex.asked, ex.fallback
-	if ex.attempts > 0 {
-		rec.Upstream = ex.tried[ex.attempts-1].Address
-	}
-	if ex.fault != nil {
-		rec.Error = ex.fault.Code
-	}
 }

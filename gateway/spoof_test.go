@@ -13,7 +13,7 @@ import (
 )
 
 // spoofed are the fields that only the gateway, or a proxy that it trusts, may set.
-var spoofed = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "Forwarded", "X-Real-IP", "X-Request-Id", "Traceparent", "Tracestate", "X-Gray-Tag", "X-Gray-Rule", "X-Experiment", "X-Experiment-Override"}
+var spoofed = []string{"X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host", "X-Forwarded-Port", "Forwarded", "X-Real-IP", "X-Request-Id", "Traceparent", "Tracestate", "Baggage", "X-Gray-Tag", "X-Gray-Rule", "X-Experiment", "X-Experiment-Override"}
 
 // TestSpoofing has a client that nobody trusts send these fields in every disguise: nothing of what it said arrives.
 func TestSpoofing(t *testing.T) {

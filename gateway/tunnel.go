@@ -15,8 +15,9 @@ func (r *relay) tunnel() {
 	r.ex.finish(r.ex.headAt) // it has been answered; what follows is no request in flight
 	t := &tunnelled{r: r, idle: r.ex.snap.Plan.Timeouts.Tunnel}
 	t.seen.Store(r.g.clock())
+	r.ex.count(r.ex.headAt) // how long a tunnel lasts is no answer's duration
 	var up sync.WaitGroup
-	up.Go(func() { t.copy(r.upSide(), r.clientSide(), r.fromClient, nil) })
+	up.Go(func() { t.copy(r.upSide(), r.clientSide(), r.fromClient, &r.ex.bytesIn) })
 	first := r.toClient
 	t.copy(r.clientSide(), r.upSide(), append(first, r.fromUp...), &r.ex.bytesOut)
 	up.Wait()
@@ -49,8 +50,9 @@ func (t *tunnelled) copy(to, from side, first []byte, count *int64) {
 				t.r.cut()
 				return
 			}
-			if count != nil {
-				*count += int64(len(piece))
+			*count += int64(len(piece))
+			if to.tcp == t.r.client {
+				t.r.g.relayed.sent.Add(uint64(len(piece)))
 			}
 			putBuffer(piece)
 		}
@@ -60,6 +62,9 @@ func (t *tunnelled) copy(to, from side, first []byte, count *int64) {
 		switch {
 		case err == nil:
 			t.seen.Store(now)
+			if from.tcp == t.r.client {
+				t.r.g.relayed.received.Add(uint64(len(piece)))
+			}
 		case from.ended(err):
 			to.closeWrite()
 			return

@@ -57,6 +57,7 @@ func (g *Gateway) tell(e telemetry.Event) {
 		}
 	}
 	g.log.Log(g.life, level, "upstream state", args...)
+	g.events.add(e.Kind)
 	g.subscribers.tell(e)
 }
 
@@ -157,6 +158,16 @@ func (g *Gateway) Sources() []discovery.SourceStatus { return g.finder.Status() 
 
 // Probes tells what the active checks have found. Safe for concurrent use.
 func (g *Gateway) Probes() []probes.TargetStatus { return g.prober.Status() }
+
+// SetDrained takes an endpoint out by hand, or takes it back: see [upstream.Registry.SetDrained]. Safe for concurrent use.
+func (g *Gateway) SetDrained(pool, address string, drained bool) (changed bool, err error) {
+	return g.registry.SetDrained(pool, address, drained)
+}
+
+// ResetBreaker closes a breaker by hand: see [upstream.Registry.ResetBreaker]. Safe for concurrent use.
+func (g *Gateway) ResetBreaker(pool, address string) (changed bool, err error) {
+	return g.registry.ResetBreaker(pool, address)
+}
 
 // Load tells how this machine stands, if the config has it watched. Safe for concurrent use.
 func (g *Gateway) Load() (status probes.SampleStatus, watched bool) {

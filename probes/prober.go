@@ -33,6 +33,7 @@ type TargetStatus struct {
 	Checked time.Time     `json:"checked,omitzero"` // end of the last check; zero if unprobed
 	Took    time.Duration `json:"took_ns"`          // the last check
 	Checks  uint64        `json:"checks"`           // results so far
+	Failed  uint64        `json:"failed"`           // those of them that found it ill
 }
 
 // Prober checks targets until it is closed. Its methods may be called concurrently.
@@ -72,6 +73,7 @@ type target struct {
 	checked time.Time
 	took    time.Duration
 	checks  uint64
+	failed  uint64
 
 	due    time.Time
 	place  int                // in the schedule; -1: in line, or under way
@@ -185,7 +187,7 @@ func (p *Prober) Status() []TargetStatus {
 		all = append(all, TargetStatus{
 			Pool: t.pool, Address: t.address,
 			State: t.health.state(), Reason: t.health.reason(t.question.check.Rise),
-			Since: t.since, Checked: t.checked, Took: t.took, Checks: t.checks,
+			Since: t.since, Checked: t.checked, Took: t.took, Checks: t.checks, Failed: t.failed,
 		})
 	}
 	p.mu.Unlock()

@@ -204,6 +204,7 @@ func (t *target) take(err error, now time.Time, took time.Duration) Result {
 	c, failure := t.question.check, ""
 	if err != nil {
 		failure = reason(err, c.Timeout)
+		t.failed++
 	}
 	r := t.health.step(failure, c.Rise, c.Fall)
 	r.Took = took

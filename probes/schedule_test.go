@@ -101,7 +101,7 @@ func TestTimesOfChecks(t *testing.T) {
 			t.Errorf("results\n got %+v\nwant %+v", results, want)
 		}
 		status := p.Status()
-		wantStatus := []TargetStatus{{Pool: "p", Address: "a:1", State: Healthy, Since: a.begin.Add(14 * time.Second), Checked: a.begin.Add(19 * time.Second), Checks: 8}}
+		wantStatus := []TargetStatus{{Pool: "p", Address: "a:1", State: Healthy, Since: a.begin.Add(14 * time.Second), Checked: a.begin.Add(19 * time.Second), Checks: 8, Failed: 3}}
 		if !reflect.DeepEqual(status, wantStatus) {
 			t.Errorf("status\n got %+v\nwant %+v", status, wantStatus)
 		}

@@ -13,14 +13,26 @@ need() { # need COMMAND PACKAGE
 }
 need shellcheck shellcheck
 need systemd-analyze systemd
+need logrotate logrotate
 
 shellcheck scripts/*.sh .ci/run
 echo 'check-scripts: shellcheck has nothing to say'
 
-unit=scripts/graygate.service
-# verify wants the binary and the user to be there; a copy that names ones which always are keeps everything else checked.
+# logrotate reads its file as root only, and wants the user and the folder to be there: a copy names ones which always are.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+sed -e "s|su graygate graygate|su $(id -un) $(id -gn)|" -e "s|/var/log/graygate|$work|" examples/logrotate/graygate >"$work/rotation"
+chmod 0644 "$work/rotation"
+echo line >"$work/access.log"
+said=$(logrotate --debug --force --state "$work/state" "$work/rotation" 2>&1) || { echo "$said" >&2; exit 1; }
+if printf '%s\n' "$said" | grep -i '^error' >&2; then
+    exit 1
+fi
+printf '%s\n' "$said" | grep -q 'renaming .*access.log to' || { echo "$said" >&2; exit 1; }
+echo 'check-scripts: logrotate would rotate the access log'
+
+unit=scripts/graygate.service
+# verify wants the binary and the user to be there; a copy that names ones which always are keeps everything else checked.
 sed -e 's|/usr/local/bin/graygate|/bin/true|' -e 's|^User=.*|User=daemon|' -e 's|^Group=.*|Group=daemon|' "$unit" >"$work/graygate.service"
 said=$(systemd-analyze verify --man=no "$work/graygate.service" 2>&1) || { echo "$said" >&2; exit 1; }
 if printf '%s\n' "$said" | grep -F "$work/graygate.service" >&2; then

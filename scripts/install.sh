@@ -2,8 +2,8 @@
 # Installs graygate as a service, or takes it away again. May be run any number of times; a config that is there is
 # never written over. Starts nothing: what it printed last says how.
 #
-#   scripts/install.sh              bin/graygate, the unit, the user, an example config if there is none
-#   scripts/install.sh --uninstall  all of that, except the config and the logs
+#   scripts/install.sh              bin/graygate, the unit, the user, an example config and a rotation of logs if there are none
+#   scripts/install.sh --uninstall  all of that, except the config, its rotation of logs and the logs
 #
 # PREFIX (/usr/local) is where bin/ is, SYSCONFDIR (/etc) where graygate/graygate.yaml is, UNITDIR
 # (SYSCONFDIR/systemd/system) where the unit is. With DESTDIR everything is put below it, for packages: then nothing
@@ -21,6 +21,7 @@ NAME=graygate
 program=$PREFIX/bin/graygate
 config=$SYSCONFDIR/graygate/graygate.yaml
 unit=$UNITDIR/graygate.service
+rotation=$SYSCONFDIR/logrotate.d/graygate
 
 fail() {
     echo "install.sh: $*" >&2
@@ -82,6 +83,15 @@ install_all() {
         echo "installed  $config, an example to be edited"
     fi
 
+    # Without logrotate it does nothing.
+    if [ -e "$DESTDIR$rotation" ]; then
+        echo "kept       $rotation, which was there"
+    else
+        install -d "$DESTDIR$SYSCONFDIR/logrotate.d"
+        install -m 0644 examples/logrotate/graygate "$DESTDIR$rotation"
+        echo "installed  $rotation"
+    fi
+
     sed -e "s|/usr/local/bin/graygate|$program|g" -e "s|/etc/graygate/graygate.yaml|$config|g" \
         scripts/graygate.service >"$DESTDIR$unit.new"
     chmod 0644 "$DESTDIR$unit.new"
@@ -112,7 +122,7 @@ uninstall_all() {
     fi
     echo "removed    $program"
     echo "removed    $unit"
-    echo "kept       $SYSCONFDIR/graygate, and /var/log/graygate if there is one"
+    echo "kept       $SYSCONFDIR/graygate, $rotation, and /var/log/graygate if there is one"
 }
 
 case ${1:-} in

@@ -3,84 +3,113 @@
 package telemetry
 
 import (
-	"bufio"
-	"io"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
-
-	"github.com/rs/zerolog"
 )
 
-// Record is one line of the access log. A record is taken with [AccessLog.Take], filled, and given back by
-// [AccessLog.Put]; after that the caller keeps nothing of it. The byte slices belong to the
-// record: fill them with append on the emptied slice, so that their room is used again.
-type Record struct {
-	Time      time.Time
-	Client    string // the client's address, without port
-	Method    []byte
-	Host      []byte
-	Target    []byte
-	RequestID []byte
-	Status    int   // as answered; 0 if nothing was
-	BytesOut  int64 // head and body, to the client
-	Duration  time.Duration
-	Route     string
-	Rule      string // what chose the pool: a rule, or EXPERIMENT=VARIANT; empty where neither did
-	Tag       string // gray or stable, as assigned
-	Pool      string // as served
-	Upstream  string // address of the last endpoint tried
-	Attempts  int    // endpoints tried
-	Fallback  bool   // assigned to gray, served by stable
-	Error     string // the machine-readable reason, as in X-Graygate-Error; empty if none
-	Cut       bool   // the answer was broken off
-
-	Experiments []byte // the assignments, as in X-Experiment
-}
-
-// AccessLog writes records as JSON lines, in a goroutine of its own. Its methods may be called concurrently.
+// AccessLog writes records, in a goroutine of its own. Its methods may be called concurrently.
 type AccessLog struct {
-	queue   chan *Record
-	free    chan *Record
-	out     *os.File
-	owned   bool // out is ours to close
-	dropped atomic.Uint64
-	stop    chan struct{} // closed by Close; the queue never is, so that a late Put does no harm
-	done    chan struct{}
-	close   sync.Once
+	wants    Wants
+	encoding encoding
+	target   target
+	queue    chan *Record
+	free     chan *Record
+	waiting  atomic.Int64 // bytes of the texts of the records in queue
+	dropped  *atomic.Uint64
+	wake     chan struct{} // the target has something new to see to
+	stop     chan struct{} // closed by Close; the queue never is, so that a late Put does no harm
+	done     chan struct{}
+	patience time.Duration // see accessLogPatience
+	close    sync.Once
 }
 
-// OpenAccessLog opens the log. to is "stdout", "stderr", or the path of a file, which is appended to and made with
-// mode 0640. The error is that of opening the file.
-func OpenAccessLog(to string) (*AccessLog, error) {
-	l := &AccessLog{
-		queue: make(chan *Record, accessLogQueue),
-		free:  make(chan *Record, accessLogQueue),
-		stop:  make(chan struct{}),
-		done:  make(chan struct{}),
+// AccessOptions say where an access log goes and what it tells.
+type AccessOptions struct {
+	To      string         // "stdout", "stderr", "journald", or the path of a file, which is appended to and made with mode 0640
+	Format  string         // a Format constant; "" is FormatJSON
+	Fields  []string       // of [AccessFields], in the order of the lines; nil is [DefaultAccessFields]. FormatCombined has no use for it
+	Dropped *atomic.Uint64 // what counts the records that are lost; nil: one of the log's own
+}
+
+// The formats of the access log.
+const (
+	FormatJSON     = "json"     // a JSON object a line; in the journal, a field of the entry for each
+	FormatCombined = "combined" // NCSA's combined log format, as nginx writes it
+)
+
+// OpenAccessLog opens the log. The error is that of opening the file, or of reaching journald. Of fields that are not known it
+// panics: they have been checked before.
+func OpenAccessLog(o AccessOptions) (*AccessLog, error) {
+	target, err := openTarget(o.To)
+	if err != nil {
+		return nil, err
 	}
-	switch to {
-	case "stdout":
-		l.out = os.Stdout
-	case "stderr":
-		l.out = os.Stderr
-	default:
-		f, err := os.OpenFile(to, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o640)
-		if err != nil {
-			return nil, err
-		}
-		l.out, l.owned = f, true
-	}
-	go l.write(l.out)
+	l := newAccessLog(o, target)
+	go l.run()
 	return l, nil
 }
+
+func newAccessLog(o AccessOptions, to target) *AccessLog {
+	l := &AccessLog{
+		target:   to,
+		queue:    make(chan *Record, accessLogQueue),
+		free:     make(chan *Record, accessLogQueue),
+		dropped:  o.Dropped,
+		wake:     make(chan struct{}, 1),
+		stop:     make(chan struct{}),
+		done:     make(chan struct{}),
+		patience: accessLogPatience,
+	}
+	if l.dropped == nil {
+		l.dropped = new(atomic.Uint64)
+	}
+	fields := o.Fields
+	if fields == nil {
+		fields = DefaultAccessFields()
+	}
+	_, journal := to.(*journalTarget)
+	switch {
+	case o.Format == FormatCombined:
+		l.encoding, l.wants = combinedLines{}, Wants{UserAgent: true, Referer: true}
+		if journal {
+			l.encoding = newJournalEntries(nil)
+		}
+	case journal:
+		l.encoding, l.wants = newJournalEntries(fields), wantsOf(fields)
+	default:
+		l.encoding, l.wants = newJSONLines(fields), wantsOf(fields)
+	}
+	return l
+}
+
+// encoding turns records into bytes. It is the writer's alone.
+type encoding interface {
+	// append writes the record behind b.
+	append(b []byte, r *Record) []byte
+}
+
+// target is where the bytes go. write and close are the writer's alone; the others may be called concurrently with them.
+type target interface {
+	// each reports whether every record is written by itself.
+	each() bool
+	// write tries to write all of b, and gives how many records of it, which are as many as records, are lost.
+	write(b []byte, records int) (lost int)
+	// reopen opens the target anew. What is written after it has returned goes there. After close it changes nothing.
+	reopen() error
+	// abort makes a write that hangs give up, if it can, and those after it fail.
+	abort()
+	close()
+}
+
+// Wants are the parts of requests that the log writes and that are worth keeping for it alone.
+func (l *AccessLog) Wants() Wants { return l.wants }
 
 // Take gives an empty record.
 func (l *AccessLog) Take() *Record {
 	select {
 	case r := <-l.free:
-		*r = Record{Method: r.Method[:0], Host: r.Host[:0], Target: r.Target[:0], RequestID: r.RequestID[:0], Experiments: r.Experiments[:0]}
+		r.empty()
 		return r
 	default:
 		return &Record{}
@@ -91,99 +120,131 @@ func (l *AccessLog) Take() *Record {
 // and counted; Put never blocks.
 // After Close what is put is lost.
 func (l *AccessLog) Put(r *Record) {
+	size := r.size()
+	if l.waiting.Add(size) <= accessLogBytes {
+		select {
+		case l.queue <- r:
+			return
+		default:
+		}
+	}
+	l.waiting.Add(-size)
+	l.dropped.Add(1)
+	l.release(r)
+}
+
+// Dropped is how many records were lost: the writer was behind, or what it writes to took nothing. With
+// [AccessOptions].Dropped it is what that says.
+func (l *AccessLog) Dropped() uint64 { return l.dropped.Load() }
+
+// Reopen opens the file anew by its path, so that a file that was renamed can be put away; other targets stay as they are. What
+// is put after it has returned goes into the new file, what was put before it into either of them. After an error the log
+// writes on as before.
+func (l *AccessLog) Reopen() error {
+	if err := l.target.reopen(); err != nil {
+		return err
+	}
 	select {
-	case l.queue <- r:
+	case l.wake <- struct{}{}:
 	default:
-		l.dropped.Add(1)
-		l.release(r)
+	}
+	return nil
+}
+
+// Close writes what is queued and closes the file. If what it is written to takes nothing for two seconds, it is left to itself, and what
+// is queued may be lost.
+func (l *AccessLog) Close() {
+	l.close.Do(func() { close(l.stop) })
+	patience := time.NewTimer(l.patience)
+	defer patience.Stop()
+	select {
+	case <-l.done:
+	case <-patience.C:
+		l.target.abort()
 	}
 }
 
-// Dropped is how many records were lost because the writer was behind.
-func (l *AccessLog) Dropped() uint64 { return l.dropped.Load() }
-
-// Close writes what is queued and closes the file.
-func (l *AccessLog) Close() {
-	l.close.Do(func() { close(l.stop) })
-	<-l.done
-}
-
 func (l *AccessLog) release(r *Record) {
+	if r.room() > accessLogKept {
+		return
+	}
 	select {
 	case l.free <- r:
 	default:
 	}
 }
 
-// write runs until Close, and then writes what is queued. What is buffered is flushed as soon as the queue is empty,
-// so that a reader never waits for the next request.
-func (l *AccessLog) write(out io.Writer) {
+// run writes until Close, and then what is queued. It waits for the first record, and then looks every moment for what has come: to be
+// woken and to write for every record would cost the loops, which wake it, more than all else that is told of a request. What is
+// gathered is written then, so that a reader never waits for the next request.
+func (l *AccessLog) run() {
 	defer close(l.done)
-	buffered := bufio.NewWriterSize(out, accessLogBuffer)
-	log := zerolog.New(buffered)
-	for l.next(log) {
-		if len(l.queue) == 0 && buffered.Flush() != nil {
-			// An error of the disk or of a pipe's reader: the line is lost, the traffic is not.
-			buffered.Reset(out)
-			l.dropped.Add(1)
+	defer l.target.close()
+	b, records := make([]byte, 0, accessLogBuffer), 0
+	moment := time.NewTimer(accessLogMoment)
+	defer moment.Stop()
+	busy := false // records have come just now: more will
+	for {
+		if busy && len(l.queue) == 0 {
+			l.pause(moment)
 		}
-	}
-	_ = buffered.Flush()
-	if l.owned {
-		_ = l.out.Close()
+		busy = false
+		r, more := l.next()
+		if !more {
+			return
+		}
+		if r == nil { // woken
+			l.target.write(nil, 0)
+			continue
+		}
+		b = l.encoding.append(b, r)
+		records++
+		l.waiting.Add(-r.size())
+		l.release(r)
+		if !l.target.each() && len(b) < accessLogBuffer {
+			if records == 1 && len(l.queue) == 0 {
+				l.pause(moment)
+			}
+			if len(l.queue) > 0 {
+				continue
+			}
+			busy = true
+		}
+		l.dropped.Add(uint64(l.target.write(b, records)))
+		if cap(b) > 4*accessLogBuffer {
+			b = make([]byte, 0, accessLogBuffer)
+		}
+		b, records = b[:0], 0
 	}
 }
 
-// next waits for a record and writes it; false when the log is closed and the queue is empty.
-func (l *AccessLog) next(log zerolog.Logger) bool {
-	var r *Record
+// pause waits a moment, and not for the queue: who waits for that has to be woken.
+func (l *AccessLog) pause(moment *time.Timer) {
+	moment.Reset(accessLogMoment)
 	select {
-	case r = <-l.queue:
+	case <-moment.C:
+	case <-l.stop:
+	}
+}
+
+// next waits for a record, or to be woken: then nil. false: the log is closed and the queue is empty.
+func (l *AccessLog) next() (*Record, bool) {
+	select { // what there is mostly is there already, and to ask one channel is much cheaper than to ask three
+	case r := <-l.queue:
+		return r, true
+	default:
+	}
+	select {
+	case r := <-l.queue:
+		return r, true
+	case <-l.wake:
+		return nil, true
 	case <-l.stop:
 		select {
-		case r = <-l.queue:
+		case r := <-l.queue:
+			return r, true
 		default:
-			return false
+			return nil, false
 		}
 	}
-	line(log, r)
-	l.release(r)
-	return true
-}
-
-func line(log zerolog.Logger, r *Record) {
-	e := log.Log().
-		Time("time", r.Time).
-		Str("client", r.Client).
-		Bytes("method", r.Method).
-		Bytes("host", r.Host).
-		Bytes("target", r.Target).
-		Int("status", r.Status).
-		Int64("bytes_out", r.BytesOut).
-		Float64("duration_ms", float64(r.Duration.Microseconds())/1e3)
-	if r.Route != "" {
-		e.Str("route", r.Route).Str("tag", r.Tag).Str("pool", r.Pool).Int("attempts", r.Attempts)
-	}
-	if r.Rule != "" {
-		e.Str("rule", r.Rule)
-	}
-	if len(r.Experiments) > 0 {
-		e.Bytes("experiments", r.Experiments)
-	}
-	if r.Upstream != "" {
-		e.Str("upstream", r.Upstream)
-	}
-	if len(r.RequestID) > 0 {
-		e.Bytes("request_id", r.RequestID)
-	}
-	if r.Fallback {
-		e.Bool("fallback", true)
-	}
-	if r.Error != "" {
-		e.Str("error", r.Error)
-	}
-	if r.Cut {
-		e.Bool("cut", true)
-	}
-	e.Send()
 }

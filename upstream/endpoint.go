@@ -18,6 +18,7 @@ type Endpoint struct {
 	Host    string // what its certificate has to be for: a name, or an IP address
 
 	removed  atomic.Bool
+	version  atomic.Pointer[string]   // its label of that name; nil: none
 	standing atomic.Pointer[standing] // as of the last tick; never nil
 	shards   []endpointShard          // by loop
 	host     breaker.Host             // what the outlier detection knows of it
@@ -37,6 +38,7 @@ type Endpoint struct {
 	why      string                // what they say
 	ejection breaker.OutlierReason // of the last ejection
 	pardoned bool                  // probes found it well while it was ejected: it is not, until the next ejection
+	drained  bool                  // by hand: it gets nothing until it is taken back, over reloads too
 	warmFrom int64                 // when its slow start began; 0: none
 	halfFrom int64                 // since when it is seen half-open; 0: it is not
 	asked    uint64                // calls that have ended so far, as of the last count
@@ -76,6 +78,14 @@ type standing struct {
 // Removed reports whether neither the newest config nor any source has this endpoint any more: what is in flight there
 // finishes, and its connections are not kept.
 func (e *Endpoint) Removed() bool { return e.removed.Load() }
+
+// Version is the endpoint's label of that name, as spans tell it; empty if it has none.
+func (e *Endpoint) Version() string {
+	if v := e.version.Load(); v != nil {
+		return *v
+	}
+	return ""
+}
 
 // State tells how the endpoint stands as of the last tick, and why in one text: a stable word first, then what else is
 // known. now is on the clock of [Registry.Tick].

@@ -149,6 +149,10 @@ func (s *poolState) merge(by string) {
 			s.endpoints[address] = e
 		}
 		e.config = c
+		e.version.Store(nil)
+		if v, has := c.Labels["version"]; has {
+			e.version.Store(&v)
+		}
 		e.maxConnections.Store(int64(s.config.Limits.Connections))
 		switch {
 		case s.config.Breaker == nil:

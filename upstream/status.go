@@ -30,7 +30,8 @@ type EndpointStatus struct {
 	Address     string            `json:"address"`
 	State       State             `json:"state"`
 	Reason      string            `json:"reason"`
-	Weight      int               `json:"weight"`
+	Weight      int               `json:"weight"`  // as configured
+	Drained     bool              `json:"drained"` // by hand
 	Zone        string            `json:"zone,omitempty"`
 	Priority    int               `json:"priority"`
 	Labels      map[string]string `json:"labels,omitempty"`
@@ -85,7 +86,7 @@ func (s *poolState) status(now int64) PoolStatus {
 
 func (e *Endpoint) status(now int64) EndpointStatus {
 	x := EndpointStatus{
-		Address: e.Address, Weight: e.config.Weight, Zone: e.config.Zone, Priority: e.config.Priority, Labels: maps.Clone(e.config.Labels),
+		Address: e.Address, Weight: e.config.Weight, Drained: e.drained, Zone: e.config.Zone, Priority: e.config.Priority, Labels: maps.Clone(e.config.Labels),
 		InFlight: e.InFlight(), Connections: e.connections.Load(), Breaker: breakerStatus(e.breaker, now),
 	}
 	x.State, x.Reason = e.State(now)

@@ -109,6 +109,9 @@ func (s *poolState) stand(e *Endpoint, now int64) standing {
 	if e.config.Weight == 0 {
 		return standing{state: Draining, reason: "weight 0"}
 	}
+	if e.drained {
+		return standing{state: Draining, reason: "by hand"}
+	}
 	if e.verdict == ill {
 		return standing{state: Unhealthy, reason: "probe: " + e.why}
 	}

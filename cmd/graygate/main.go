@@ -16,17 +16,21 @@ Examples:
   graygate check -c /etc/graygate/graygate.yaml        every mistake, with its line and how to mend it
   graygate explain -c /etc/graygate/graygate.yaml -H 'X-User-Id: ivan' http://shop.example.com/cart    what would happen, and why
   graygate serve -c /etc/graygate/graygate.yaml        run
-  graygate reload -c /etc/graygate/graygate.yaml       put the changed file into force, and say whether it was`
+  graygate reload -c /etc/graygate/graygate.yaml       put the changed file into force, and say whether it was
+  graygate status -c /etc/graygate/graygate.yaml       how it stands; graygate top shows it live`
 
 type commands struct {
-	Serve    serveCommand    `cmd:"" help:"Run the gateway. SIGHUP reloads, SIGTERM drains (a second one stops), SIGUSR2 starts the new binary and hands the sockets over."`
-	Check    checkCommand    `cmd:"" help:"Check a config file; exit status 1 if it has mistakes, all of which are said."`
-	Explain  explainCommand  `cmd:"" help:"Say where a request would go, and why."`
-	Slots    slotsCommand    `cmd:"" help:"Print whose the slots of a layer are, and propose free ones."`
-	Override overrideCommand `cmd:"" help:"Print a signed header that forces variants, for testers."`
-	Reload   reloadCommand   `cmd:"" help:"Make the running gateway reload its config, and wait for the outcome; exit status 1 if it kept the old one."`
-	Demo     demoCommand     `cmd:"" help:"Run the gateway with a backend of its own at every endpoint of the config."`
-	Version  versionCommand  `cmd:"" help:"Print the version."`
+	Serve     serveCommand     `cmd:"" help:"Run the gateway. SIGHUP reloads, SIGTERM drains (a second one stops), SIGUSR2 starts the new binary and hands the sockets over."`
+	Check     checkCommand     `cmd:"" help:"Check a config file; exit status 1 if it has mistakes, all of which are said."`
+	Explain   explainCommand   `cmd:"" help:"Say where a request would go, and why."`
+	Slots     slotsCommand     `cmd:"" help:"Print whose the slots of a layer are, and propose free ones."`
+	Override  overrideCommand  `cmd:"" help:"Print a signed header that forces variants, for testers."`
+	Reload    reloadCommand    `cmd:"" help:"Make the running gateway reload its config, and wait for the outcome; exit status 1 if it kept the old one."`
+	Status    statusCommand    `cmd:"" help:"Say how the running gateway stands; exit status 2 if it is not ready or runs by an older config."`
+	Upstreams upstreamsCommand `cmd:"" help:"Print how the pools and endpoints of the running gateway stand; exit status 2 if a pool has nobody to ask."`
+	Top       topCommand       `cmd:"" help:"Show the running gateway live, in the terminal."`
+	Demo      demoCommand      `cmd:"" help:"Run the gateway with a backend of its own at every endpoint of the config."`
+	Version   versionCommand   `cmd:"" help:"Print the version."`
 }
 
 // configFlag is the flag that all commands share.

@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"graygate/admin"
 )
 
 // systemd is the other end of NOTIFY_SOCKET.
@@ -88,7 +90,7 @@ func TestSystemdIsToldOfTheSuccessor(t *testing.T) {
 	p.signal(syscall.SIGUSR2)
 	var next int
 	until(t, "the new process is ready", func() bool {
-		st, err := fetchStatus(p.admin)
+		st, err := newAsker(admin.Settings{Address: p.admin}).status()
 		next = st.PID
 		return err == nil && st.Ready && next != p.cmd.Process.Pid
 	})

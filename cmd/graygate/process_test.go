@@ -129,7 +129,10 @@ func (p *process) start(env ...string) *process {
 			p.t.Logf("stderr of the process:\n%s", p.said())
 		}
 	})
-	until(p.t, "the process is ready", func() bool { s, err := fetchStatus(p.admin); return err == nil && s.Ready })
+	until(p.t, "the process is ready", func() bool {
+		s, err := newAsker(admin.Settings{Address: p.admin}).status()
+		return err == nil && s.Ready
+	})
 	return p
 }
 
@@ -153,7 +156,7 @@ func (p *process) waitEnd() error {
 
 func (p *process) status() admin.Status {
 	p.t.Helper()
-	s, err := fetchStatus(p.admin)
+	s, err := newAsker(admin.Settings{Address: p.admin}).status()
 	if err != nil {
 		p.t.Fatal(err)
 	}

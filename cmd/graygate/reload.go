@@ -1,16 +1,12 @@
 package main
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
 	"syscall"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
-	"graygate/admin"
 	"graygate/config"
 )
 
@@ -29,18 +25,19 @@ func (c reloadCommand) Run() error {
 	if plan.Admin.Address == "" {
 		return reloadByPID(plan.PIDFile)
 	}
-	before, err := fetchStatus(plan.Admin.Address)
+	running := newAsker(adminSettings(plan))
+	before, err := running.status()
 	if err != nil {
 		if plan.PIDFile != "" {
 			return reloadByPID(plan.PIDFile)
 		}
-		return fmt.Errorf("no gateway answers at the admin address %s: %w", plan.Admin.Address, err)
+		return err
 	}
 	if err := syscall.Kill(before.PID, syscall.SIGHUP); err != nil {
 		return fmt.Errorf("process %d cannot be signalled: %w", before.PID, err)
 	}
 	for end := time.Now().Add(c.Timeout); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
-		now, err := fetchStatus(plan.Admin.Address)
+		now, err := running.status()
 		if err != nil || now.Reload.Count <= before.Reload.Count {
 			continue
 		}
@@ -69,16 +66,4 @@ func reloadByPID(path string) error {
 	}
 	fmt.Printf("process %d was signalled; its log tells the outcome (an admin address in the config would let this command tell)\n", pid)
 	return nil
-}
-
-func fetchStatus(address string) (admin.Status, error) {
-	var st admin.Status
-	code, body, err := fasthttp.GetTimeout(nil, "http://"+address+"/status", 2*time.Second)
-	if err != nil {
-		return st, err
-	}
-	if code != fasthttp.StatusOK {
-		return st, fmt.Errorf("status %d", code)
-	}
-	return st, json.Unmarshal(body, &st)
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"os"
 	"os/signal"
 	"strconv"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"graygate/admin"
+	"graygate/admin/ui"
 	"graygate/config"
 	"graygate/gateway"
 )
@@ -35,6 +35,7 @@ type server struct {
 	admin     *admin.Server
 	notify    notifier
 	inherited inheritance
+	asked     chan chan error // reloads that the admin server asks for
 }
 
 // serve runs the gateway until it is told to end. started is called once it accepts; it may be nil.
@@ -45,24 +46,31 @@ func serve(path string, level slog.Level, started func(*config.Plan)) error {
 		return exitStatus(1)
 	}
 	s := &server{
-		log:  slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
-		path: path,
-		plan: plan,
+		log:   slog.New(slog.NewJSONHandler(os.Stderr, &slog.HandlerOptions{Level: level})),
+		path:  path,
+		plan:  plan,
+		asked: make(chan chan error),
 	}
 	// Signals are caught before anything is open: one that comes early must not kill half a start.
 	signals := make(chan os.Signal, 16)
-	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR2)
+	signal.Notify(signals, syscall.SIGHUP, syscall.SIGTERM, syscall.SIGINT, syscall.SIGUSR1, syscall.SIGUSR2)
 	if s.inherited, err = inherit(); err != nil {
 		return err
 	}
 	s.admin = admin.New(s.log, versionText(), path)
-	if err := s.admin.Listen(plan.Admin.Address, s.inherited.take(plan.Admin.Address)); err != nil {
+	s.admin.SetReload(s.askReload)
+	if err := s.admin.SetUI(ui.Files()); err != nil {
+		return fmt.Errorf("BUG: console: %w", err)
+	}
+	if err := s.admin.Listen(adminSettings(plan), s.inherited.takeAdmin(plan.Admin.Address)); err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}
 	defer s.admin.Close()
-	if s.gateway, err = gateway.New(plan, gateway.Options{Log: s.log, Inherited: s.inherited.rest()}); err != nil {
+	if s.gateway, err = gateway.New(plan, gateway.Options{Log: s.log, Version: versionText(), Inherited: s.inherited.rest()}); err != nil {
 		return err
 	}
+	s.admin.SetMetrics(s.gateway.Metrics)
+	s.admin.SetTraffic(traffic{s.gateway})
 	s.admin.Serves(s.gateway)
 	if err := writePID(plan.PIDFile); err != nil {
 		s.gateway.Stop()
@@ -84,25 +92,64 @@ func serve(path string, level slog.Level, started func(*config.Plan)) error {
 
 // run acts on signals until one ends the process.
 func (s *server) run(signals chan os.Signal) error {
-	for sig := range signals {
+	for {
+		var sig os.Signal
+		select {
+		case outcome := <-s.asked:
+			outcome <- s.reload()
+			continue
+		case sig = <-signals:
+		}
 		switch sig {
 		case syscall.SIGHUP:
-			s.reload()
+			_ = s.reload() // it has been logged
+		case syscall.SIGUSR1:
+			s.reopen()
 		case syscall.SIGUSR2:
 			if err := s.upgrade(); err != nil {
 				s.log.Error("upgrade failed: this process serves on", "error", err)
 				continue
 			}
+			s.admin.HandOver()
 			return s.drain(signals)
 		default:
 			return s.drain(signals)
 		}
 	}
-	return nil
+}
+
+// reopen has the access log written to a new file, after its own was renamed.
+func (s *server) reopen() {
+	if err := s.gateway.ReopenAccessLog(); err != nil {
+		s.log.Error("the access log stays in the file that it is in", "error", err)
+		return
+	}
+	s.log.Info("the access log was reopened", "to", s.gateway.Snapshot().Plan.AccessLog.To)
+}
+
+// askReload has the goroutine that acts on signals reload, so that both ways are one, and gives the outcome.
+func (s *server) askReload(ctx context.Context) error {
+	outcome := make(chan error, 1) // nobody may be there any more to take it
+	select {
+	case s.asked <- outcome:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case err := <-outcome:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// adminSettings are what of a plan is the admin server's.
+func adminSettings(plan *config.Plan) admin.Settings {
+	return admin.Settings{Address: plan.Admin.Address, TokenFile: plan.Admin.TokenFile, Mode: plan.Admin.Mode}
 }
 
 // reload puts the config file as it is now into force, or says why not and keeps the old one.
-func (s *server) reload() {
+func (s *server) reload() error {
 	s.notify.reloading()
 	defer s.notify.ready()
 	var plan *config.Plan
@@ -112,9 +159,10 @@ func (s *server) reload() {
 		err = s.apply(plan)
 	}
 	s.admin.Reloaded(err)
+	s.gateway.NoteReload(err)
 	if err != nil {
 		s.log.Error("reload failed: the old config stays in force", "config", s.path, "error", err)
-		return
+		return err
 	}
 	for _, what := range restartNeeded(s.plan, plan) {
 		s.log.Warn("a change that takes effect at the next start only", "key", what)
@@ -122,6 +170,7 @@ func (s *server) reload() {
 	s.plan = plan
 	s.warn(plan)
 	s.log.Info("reloaded", "config", s.path, "generation", s.gateway.Snapshot().Generation)
+	return nil
 }
 
 // warn tells what somebody may have meant, but should know of. Each time anew: a log is seldom read from its beginning.
@@ -132,13 +181,13 @@ func (s *server) warn(plan *config.Plan) {
 }
 
 func (s *server) apply(plan *config.Plan) error {
-	before := s.plan.Admin.Address
-	if err := s.admin.Listen(plan.Admin.Address, nil); err != nil {
+	before := adminSettings(s.plan)
+	if err := s.admin.Listen(adminSettings(plan), nil); err != nil {
 		return fmt.Errorf("admin: %w", err)
 	}
 	if err := s.gateway.Reload(plan); err != nil {
 		if back := s.admin.Listen(before, nil); back != nil {
-			s.log.Error("the admin address could not be had back", "address", before, "error", back)
+			s.log.Error("the admin address could not be had back", "address", before.Address, "error", back)
 		}
 		return err
 	}
@@ -167,7 +216,10 @@ func (s *server) drain(signals chan os.Signal) error {
 	defer cancel()
 	go func() {
 		for sig := range signals {
-			if sig == syscall.SIGTERM || sig == syscall.SIGINT {
+			switch sig {
+			case syscall.SIGUSR1:
+				s.reopen()
+			case syscall.SIGTERM, syscall.SIGINT:
 				s.log.Info("stopping at once")
 				cancel()
 				return
@@ -226,10 +278,4 @@ func readPID(path string) (int, error) {
 		return 0, fmt.Errorf("%s %w", path, errNoPID)
 	}
 	return pid, nil
-}
-
-// tcpOf is a listener's TCP socket; nil if it is none.
-func tcpOf(l net.Listener) *net.TCPListener {
-	t, _ := l.(*net.TCPListener)
-	return t
 }

@@ -28,7 +28,18 @@ const (
 // inheritance is what was handed to this process: by systemd (LISTEN_FDS), or by the one before it.
 type inheritance struct {
 	sockets []*net.TCPListener
-	said    *os.File // closed with one byte when we serve
+	files   []*net.UnixListener // of the admin server
+	said    *os.File            // closed with one byte when we serve
+}
+
+// add keeps a socket of a kind that can be used.
+func (in *inheritance) add(l net.Listener) {
+	switch l := l.(type) {
+	case *net.TCPListener:
+		in.sockets = append(in.sockets, l)
+	case *net.UnixListener:
+		in.files = append(in.files, l)
+	}
 }
 
 func inherit() (inheritance, error) {
@@ -40,9 +51,7 @@ func inherit() (inheritance, error) {
 			return in, err
 		}
 		for _, l := range listeners {
-			if t := tcpOf(l); t != nil {
-				in.sockets = append(in.sockets, t)
-			}
+			in.add(l)
 		}
 		return in, nil
 	}
@@ -58,9 +67,7 @@ func inherit() (inheritance, error) {
 		if err != nil {
 			return in, fmt.Errorf("inherited socket %d: %w", i, err)
 		}
-		if t := tcpOf(l); t != nil {
-			in.sockets = append(in.sockets, t)
-		}
+		in.add(l)
 	}
 	in.said = os.NewFile(uintptr(firstInherited+n), "")
 	return in, nil
@@ -75,6 +82,24 @@ func (in *inheritance) take(address string) net.Listener {
 		}
 	}
 	return nil
+}
+
+// takeAdmin gives the socket for the admin server's address, which may be that of a socket file, if it was inherited. Socket files
+// for other addresses are closed.
+func (in *inheritance) takeAdmin(address string) net.Listener {
+	var found net.Listener
+	for _, l := range in.files {
+		if found == nil && "unix:"+l.Addr().String() == address {
+			found = l
+			continue
+		}
+		_ = l.Close()
+	}
+	in.files = nil
+	if found != nil {
+		return found
+	}
+	return in.take(address)
 }
 
 func (in *inheritance) rest() []*net.TCPListener { return in.sockets }
@@ -95,9 +120,12 @@ func (s *server) upgrade() error {
 		return err
 	}
 	path = strings.TrimSuffix(path, " (deleted)") // what the kernel says of a binary that was replaced
-	sockets := s.gateway.Listeners()
-	if t := tcpOf(s.admin.Socket()); t != nil {
-		sockets = append(sockets, t)
+	var sockets []syscall.Conn
+	for _, l := range s.gateway.Listeners() {
+		sockets = append(sockets, l)
+	}
+	if l, can := s.admin.Socket().(syscall.Conn); can {
+		sockets = append(sockets, l)
 	}
 	// The descriptors are copied by hand and not by File: what os/exec does to an *os.File ends in blocking mode, which
 	// the copies share with the sockets that this process still accepts on.

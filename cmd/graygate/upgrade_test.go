@@ -10,6 +10,8 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+
+	"graygate/admin"
 )
 
 // An upgrade under load: nobody is refused, reset, or left without an answer.
@@ -54,7 +56,10 @@ func TestSIGUSR2HandsOver(t *testing.T) {
 	if err := p.waitEnd(); err != nil {
 		t.Errorf("the old process: got %v, want status 0", err)
 	}
-	until(t, "the new process is ready", func() bool { s, err := fetchStatus(p.admin); return err == nil && s.Ready && s.PID != before })
+	until(t, "the new process is ready", func() bool {
+		s, err := newAsker(admin.Settings{Address: p.admin}).status()
+		return err == nil && s.Ready && s.PID != before
+	})
 	next := p.status().PID
 	t.Cleanup(func() { _ = syscall.Kill(next, syscall.SIGKILL) })
 	n := answers.Load()

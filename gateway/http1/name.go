@@ -33,6 +33,7 @@ const (
 	XRequestID
 	Traceparent
 	Tracestate
+	Baggage
 	XForwardedFor
 	XForwardedProto
 	XForwardedHost
@@ -40,12 +41,14 @@ const (
 	Forwarded
 	XRealIP
 	Date
-	Server
 	Location
 	RetryAfter
 	// What tells a navigation from the loading of a page's parts (Fetch Metadata, RFC 9110 section 12.5.1).
 	SecFetchMode
 	Accept
+	// What is noted of a request, for people.
+	UserAgent
+	Referer
 	// Authentication, and the name that CGI turns into HTTP_PROXY.
 	Authorization
 	WWWAuthenticate
@@ -84,11 +87,11 @@ var idNames = [idCount]string{
 	Expect: "expect", Upgrade: "upgrade", KeepAlive: "keep-alive", ProxyConnection: "proxy-connection", TE: "te", Trailer: "trailer",
 	HTTP2Settings: "http2-settings", MaxForwards: "max-forwards", Via: "via",
 	Cookie: "cookie", SetCookie: "set-cookie", XGrayTag: "x-gray-tag", XGrayRule: "x-gray-rule",
-	XExperiment: "x-experiment", XExperimentOverride: "x-experiment-override", XGraygateError: "x-graygate-error", XRequestID: "x-request-id", Traceparent: "traceparent", Tracestate: "tracestate",
+	XExperiment: "x-experiment", XExperimentOverride: "x-experiment-override", XGraygateError: "x-graygate-error", XRequestID: "x-request-id", Traceparent: "traceparent", Tracestate: "tracestate", Baggage: "baggage",
 	XForwardedFor: "x-forwarded-for", XForwardedProto: "x-forwarded-proto", XForwardedHost: "x-forwarded-host",
 	XForwardedPort: "x-forwarded-port", Forwarded: "forwarded", XRealIP: "x-real-ip",
-	Date: "date", Server: "server", Location: "location", RetryAfter: "retry-after",
-	SecFetchMode: "sec-fetch-mode", Accept: "accept",
+	Date: "date", Location: "location", RetryAfter: "retry-after",
+	SecFetchMode: "sec-fetch-mode", Accept: "accept", UserAgent: "user-agent", Referer: "referer",
 	Authorization: "authorization", WWWAuthenticate: "www-authenticate", AuthenticationInfo: "authentication-info",
 	ProxyAuthorization: "proxy-authorization", ProxyAuthenticate: "proxy-authenticate",
 	ProxyAuthenticationInfo: "proxy-authentication-info", Proxy: "proxy",
@@ -122,7 +125,7 @@ func (s idSet) has(id ID) bool { return s>>id&1 != 0 }
 
 // idMultiplier makes idHash free of collisions, found by trying random odd numbers. newIDTable panics if a new name breaks that: then
 // try again, or, if two names agree in all that is hashed, hash something else of them.
-const idMultiplier = 0xe1adb2bf
+const idMultiplier = 0xb71fc4d9
 
 // idHash gives a slot of idTable for a name of at least one byte. The first and last byte, the one at three quarters and the
 // length tell all known names apart. OR 0x20 folds letters and leaves digits and '-' alone.

@@ -395,7 +395,7 @@ func TestGet(t *testing.T) {
 	if err := ParseRequest([]byte(typicalRequest), &req, Limits{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := ParseResponse([]byte("HTTP/1.1 200 OK\r\nServer: a\r\nServer: b\r\nVia:\r\n\r\n"), GET, &res, Limits{}); err != nil {
+	if err := ParseResponse([]byte("HTTP/1.1 200 OK\r\nVary: a\r\nVary: b\r\nVia:\r\n\r\n"), GET, &res, Limits{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := req.Get(XGrayTag); string(got) != "gray" {
@@ -404,8 +404,8 @@ func TestGet(t *testing.T) {
 	if got := req.Get(XGrayRule); got != nil {
 		t.Errorf("X-Gray-Rule: got %q, want nil", got)
 	}
-	if got := res.Get(Server); string(got) != "a" {
-		t.Errorf("Server: got %q, want the first", got)
+	if got := res.Get(Vary); string(got) != "a" {
+		t.Errorf("Vary: got %q, want the first", got)
 	}
 	if got := res.Get(Via); got == nil || len(got) != 0 {
 		t.Errorf("Via: got %v, want empty, not nil", got)

@@ -22,9 +22,9 @@ func (t *trailer) reset() {
 // trailerForbidden are the fields that are not taken from trailers. A recipient that merged them into the head would change its
 // mind about something that it has already acted on; one of them smuggled past the gateway's own values would be believed.
 var trailerForbidden = hopByHop | neverHop | setOf(Expect, Trailer, MaxForwards, Via,
-	Cookie, SetCookie, XGrayTag, XGrayRule, XExperiment, XExperimentOverride, XGraygateError, XRequestID, Traceparent, Tracestate,
+	Cookie, SetCookie, XGrayTag, XGrayRule, XExperiment, XExperimentOverride, XGraygateError, XRequestID, Traceparent, Tracestate, Baggage,
 	XForwardedFor, XForwardedProto, XForwardedHost, XForwardedPort, Forwarded, XRealIP, Date, Location, RetryAfter,
-	SecFetchMode, Accept, Authorization, WWWAuthenticate, AuthenticationInfo,
+	SecFetchMode, Accept, UserAgent, Referer, Authorization, WWWAuthenticate, AuthenticationInfo,
 	SecWebSocketKey, SecWebSocketAccept, SecWebSocketVersion, SecWebSocketProtocol, SecWebSocketExtensions,
 	Age, CacheControl, ContentEncoding, ContentRange, ContentType, Expires,
 	IfMatch, IfModifiedSince, IfNoneMatch, IfRange, IfUnmodifiedSince, Pragma, Range, Vary)

@@ -29,8 +29,9 @@ func TestInstall(t *testing.T) {
 		program = "opt/gate/bin/graygate"
 		conf    = "etc/graygate/graygate.yaml"
 		unit    = "lib/systemd/system/graygate.service"
+		rotate  = "etc/logrotate.d/graygate"
 	)
-	installed := map[string]os.FileMode{program: 0o755, conf: 0o640, unit: 0o644}
+	installed := map[string]os.FileMode{program: 0o755, conf: 0o640, unit: 0o644, rotate: 0o644}
 
 	script()
 	if got := filesBelow(t, dest); !reflect.DeepEqual(got, installed) {
@@ -49,8 +50,10 @@ func TestInstall(t *testing.T) {
 	}
 
 	const mine = "# mine\n"
-	if err := os.WriteFile(filepath.Join(dest, conf), []byte(mine), 0o640); err != nil {
-		t.Fatal(err)
+	for _, path := range []string{conf, rotate} {
+		if err := os.WriteFile(filepath.Join(dest, path), []byte(mine), installed[path]); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if said := script(); !strings.Contains(said, "kept       /etc/graygate/graygate.yaml") {
 		t.Errorf("the second installation does not say that it kept the config:\n%s", said)
@@ -60,11 +63,13 @@ func TestInstall(t *testing.T) {
 	}
 	script("--uninstall")
 	script("--uninstall")
-	if got, want := filesBelow(t, dest), map[string]os.FileMode{conf: 0o640}; !reflect.DeepEqual(got, want) {
+	if got, want := filesBelow(t, dest), map[string]os.FileMode{conf: 0o640, rotate: 0o644}; !reflect.DeepEqual(got, want) {
 		t.Errorf("after --uninstall, twice\n got %v\nwant %v", got, want)
 	}
-	if got := read(t, dest, conf); got != mine {
-		t.Errorf("the config was written over: %q, want %q", got, mine)
+	for _, path := range []string{conf, rotate} {
+		if got := read(t, dest, path); got != mine {
+			t.Errorf("%s was written over: %q, want %q", path, got, mine)
+		}
 	}
 }
 

@@ -125,6 +125,9 @@ func (a *Assigned) Answered(loop, variant int, unit uint64) {
 	}
 }
 
+// Sampled reports whether a unit is one of those that are tested: of the others [Assigned.Answered] need not be told.
+func Sampled(unit uint64) bool { return mix(unit)%sampleOneIn == 0 }
+
 // mix is the finaliser of splitmix64: which units are sampled has nothing to do with what else was decided by bits of the
 // same hash.
 func mix(h uint64) uint64 {

@@ -23,7 +23,8 @@ func init() {
 	families = []*Family{
 		&Requests, &RequestDuration, &UpstreamDuration,
 		&Connections, &ConnectionsTotal, &ConnectionsRefused, &Received, &Sent,
-		&Retries, &Fallbacks, &BreakerState, &EndpointUp, &ProbeResults, &Events,
+		&Retries, &Fallbacks, &Hedges, &HedgesWon, &Queued, &Refused, &Dials, &DialFailures, &Relays, &Panics,
+		&BreakerState, &EndpointUp, &ProbeResults, &Events,
 		&ConfigGeneration, &Reloads, &LastReloadSuccessful, &LastReloadTime,
 		&Assignments, &SampleRatioMismatch, &SampleRatioEvidence, &SampledUnits, &SamplesDropped,
 		&LoopLag, &AccessLogDropped, &Spans, &Build,
@@ -39,9 +40,9 @@ var (
 		"Requests that are over. is_gray is by assignment, upstream is the pool that answered: a fallback has is_gray=\"true\" and the stable pool; \"\" is the gateway itself.",
 		"service_name", "gray_rule_id", "is_gray", "http_status_code", "upstream")
 	RequestDuration = family("histogram", "graygate_request_duration_seconds",
-		"From the first byte of a request to the end of its answer.", "service_name", "gray_rule_id", "is_gray")
+		"From the end of a request's head to the end of its answer; of a tunnel, to its beginning.", "service_name", "gray_rule_id", "is_gray")
 	UpstreamDuration = family("histogram", "graygate_upstream_duration_seconds",
-		"The part of it that upstreams took, all attempts together; requests that asked none are left out.", "service_name", "gray_rule_id", "is_gray")
+		"The part of it that upstreams took until the head of the answer, all attempts together, without the time that the client took to send the body; requests that asked none are left out.", "service_name", "gray_rule_id", "is_gray")
 	Assignments = family("counter", "graygate_experiment_assignments_total",
 		"Requests that an experiment assigned to a variant.", "tenant", "experiment", "variant")
 	SampleRatioMismatch = family("gauge", "graygate_experiment_sample_ratio_mismatch",
@@ -58,11 +59,11 @@ var (
 // What the parts of the gateway tell by collectors.
 var (
 	Connections = family("gauge", "graygate_connections",
-		"Connections of clients that are open.")
+		"Connections of clients that are open, by listener.", "listener")
 	ConnectionsTotal = family("counter", "graygate_connections_total",
-		"Connections of clients that were accepted.")
+		"Connections of clients that were accepted.", "listener")
 	ConnectionsRefused = family("counter", "graygate_connections_refused_total",
-		"Connections of clients that were closed at once, as a listener had all that it may have.")
+		"Connections of clients that were closed at once, as a listener had all that it may have.", "listener")
 	Received = family("counter", "graygate_received_bytes_total",
 		"Bytes read from clients, without TLS.")
 	Sent = family("counter", "graygate_sent_bytes_total",
@@ -71,6 +72,22 @@ var (
 		"Further attempts of requests, by what the one before came to.", "reason")
 	Fallbacks = family("counter", "graygate_fallbacks_total",
 		"Requests assigned to gray that the stable pool served, as the gray pool could not.", "service_name")
+	Hedges = family("counter", "graygate_hedges_total",
+		"Second attempts that were begun beside a first one that was slow.")
+	HedgesWon = family("counter", "graygate_hedges_won_total",
+		"Those of them that answered first.")
+	Queued = family("counter", "graygate_queued_total",
+		"Requests that waited for an endpoint to have room.")
+	Refused = family("counter", "graygate_refused_total",
+		"Requests that the gateway refused for a limit's sake: rate_limit, concurrency, or overload of the machine.", "reason")
+	Dials = family("counter", "graygate_dials_total",
+		"Connections to endpoints that were begun by the loops.")
+	DialFailures = family("counter", "graygate_dial_failures_total",
+		"Those of them that could not be made.")
+	Relays = family("counter", "graygate_relays_total",
+		"Exchanges that left their loop, for long bodies, slow peers and tunnels.")
+	Panics = family("counter", "graygate_panics_total",
+		"Errors inside the gateway, each of which cost a connection.")
 	BreakerState = family("gauge", "graygate_breaker_state",
 		"0 closed, 1 half-open, 2 open. endpoint=\"\" is the breaker of the pool.", "upstream", "endpoint")
 	EndpointUp = family("gauge", "graygate_endpoint_up",

@@ -97,7 +97,7 @@ func combinations(f *meter.Family, service, pool string) [][]string {
 	for _, label := range f.Labels {
 		values := map[string][]string{
 			"service_name": {service}, "upstream": {pool, pool + "2"}, "endpoint": {"", "127.0.0.1:1"}, "reason": {"connect", "status"},
-			"kind": {"breaker"}, "result": {"ok", "failed"}, "loop": {"0", "1"}, "version": {"v1"}, "goversion": {"go1.26"},
+			"kind": {"breaker"}, "listener": {":8080", ":8081"}, "result": {"ok", "failed"}, "loop": {"0", "1"}, "version": {"v1"}, "goversion": {"go1.26"},
 		}[label]
 		if f == &meter.Spans {
 			values = []string{"exported", "dropped", "failed"}
@@ -129,7 +129,7 @@ func TestPage(t *testing.T) {
 	a.Count(1, 1, 2)
 	g.Commit()
 	r.Collect(func(p *meter.Page) {
-		p.Gauge(&meter.Connections, 3)
+		p.Gauge(&meter.Connections, 3, ":8080")
 		p.Counter(&meter.Retries, 2, "connect")
 	})
 	r.Collect(func(p *meter.Page) { p.Counter(&meter.Retries, 1, "a\"b\\c\nd\xff") })
@@ -153,10 +153,10 @@ func TestPage(t *testing.T) {
 graygate_requests_total{` + none + `,http_status_code="404",upstream=""} 1
 graygate_requests_total{` + beta + `,http_status_code="200",upstream="gray"} 2
 graygate_requests_total{` + beta + `,http_status_code="503",upstream="stable"} 1
-` + histogram("graygate_request_duration_seconds", "From the first byte of a request to the end of its answer.", none, "0",
+` + histogram("graygate_request_duration_seconds", "From the end of a request's head to the end of its answer; of a tunnel, to its beginning.", none, "0",
 		1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1) +
 		histogram("graygate_request_duration_seconds", "", beta, "11.0031", 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3) +
-		histogram("graygate_upstream_duration_seconds", "The part of it that upstreams took, all attempts together; requests that asked none are left out.",
+		histogram("graygate_upstream_duration_seconds", "The part of it that upstreams took until the head of the answer, all attempts together, without the time that the client took to send the body; requests that asked none are left out.",
 			beta, "2.502", 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3) +
 		`# HELP graygate_experiment_assignments_total Requests that an experiment assigned to a variant.
 # TYPE graygate_experiment_assignments_total counter
@@ -171,9 +171,9 @@ graygate_experiment_sample_ratio_log_evidence{tenant="t1",experiment="color",at=
 # HELP graygate_experiment_sampled_units Distinct units that the evidence rests on, one in 64 of all.
 # TYPE graygate_experiment_sampled_units gauge
 graygate_experiment_sampled_units{tenant="t1",experiment="color",at="assignment"} 0
-# HELP graygate_connections Connections of clients that are open.
+# HELP graygate_connections Connections of clients that are open, by listener.
 # TYPE graygate_connections gauge
-graygate_connections 3
+graygate_connections{listener=":8080"} 3
 # HELP graygate_retries_total Further attempts of requests, by what the one before came to.
 # TYPE graygate_retries_total counter
 graygate_retries_total{reason="connect"} 2
@@ -242,7 +242,7 @@ func TestCollectorsBugsAreTold(t *testing.T) {
 			r.Write(io.Discard)
 		})
 	}
-	row("kind", func(p *meter.Page) { p.Counter(&meter.Connections, 1) }, `BUG: a counter graygate_connections with 0 label values: it is a gauge with the labels []`)
+	row("kind", func(p *meter.Page) { p.Counter(&meter.Connections, 1) }, `BUG: a counter graygate_connections with 0 label values: it is a gauge with the labels ["listener"]`)
 	row("labels", func(p *meter.Page) { p.Counter(&meter.Retries, 1) }, `BUG: a counter graygate_retries_total with 0 label values: it is a counter with the labels ["reason"]`)
 	row("stranger", func(p *meter.Page) { p.Gauge(&meter.Family{Name: "x", Kind: "gauge"}, 1) }, `BUG: a gauge x with 0 label values: it is a gauge with the labels []`)
 }

@@ -41,7 +41,8 @@ type Generation struct {
 	experiments map[experimentKey]*experiment
 	folded      int
 
-	// In the order of the page; made by Commit.
+	// In the order of the page; made by Order.
+	ordered            bool
 	timesInOrder       []*times
 	codesInOrder       []*codes
 	experimentsInOrder []*experiment
@@ -85,9 +86,13 @@ func (r *Registry) Resolve() *Generation {
 	return &Generation{r: r, series: map[Key]*times{}, pools: map[poolKey]*codes{}, experiments: map[experimentKey]*experiment{}}
 }
 
-// Commit makes the generation the one that is written. Series that it does not name are gone from the page; requests that
-// are still under way with them count into what is no longer read. Call it right before the snapshot is stored.
-func (g *Generation) Commit() {
+// Order puts the series in the order of the page, which takes milliseconds if there are many thousands; nothing is to be resolved after
+// it. Commit does it if nobody has: whoever resolves where it disturbs nobody does it there.
+func (g *Generation) Order() {
+	if g.ordered {
+		return
+	}
+	g.ordered = true
 	g.timesInOrder = slices.SortedFunc(maps.Values(g.series), func(a, b *times) int { return a.key.compare(b.key) })
 	g.codesInOrder = slices.SortedFunc(maps.Values(g.pools), func(a, b *codes) int {
 		if c := a.key.Key.compare(b.key.Key); c != 0 {
@@ -96,6 +101,12 @@ func (g *Generation) Commit() {
 		return strings.Compare(a.key.pool, b.key.pool)
 	})
 	g.experimentsInOrder = slices.SortedFunc(maps.Values(g.experiments), func(a, b *experiment) int { return a.key.compare(b.key) })
+}
+
+// Commit makes the generation the one that is written. Series that it does not name are gone from the page; requests that
+// are still under way with them count into what is no longer read. Call it right before the snapshot is stored.
+func (g *Generation) Commit() {
+	g.Order()
 	bytes := seenBytes(len(g.experimentsInOrder))
 	g.r.draining.Lock()
 	defer g.r.draining.Unlock()

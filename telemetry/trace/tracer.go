@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	sdkresource "go.opentelemetry.io/otel/sdk/resource"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
@@ -129,13 +130,24 @@ func (t *Tracer) release(s *Span) {
 	t.records.Put(s)
 }
 
-// work makes spans of what is queued until Close, and then of what is left.
+// work makes spans of what is queued until Close, and then of what is left. After the first it waits a moment for others: to be woken for
+// each would cost the loops more than the span does.
 func (t *Tracer) work() {
 	defer close(t.done)
+	moment := time.NewTimer(queueMoment)
+	defer moment.Stop()
 	for {
 		select {
 		case s := <-t.queue:
+			moment.Reset(queueMoment)
+			select {
+			case <-moment.C:
+			case <-t.stop:
+			}
 			t.export(s)
+			for range len(t.queue) {
+				t.export(<-t.queue)
+			}
 		case <-t.stop:
 			for {
 				select {

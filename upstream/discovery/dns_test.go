@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -232,9 +233,9 @@ func TestServicesThatMultiply(t *testing.T) {
 		}
 	})
 	for i := range targets {
-		rotated := 0
+		var asked atomic.Int64 // over UDP, and over TCP for the whole
 		s.setFunc(fmt.Sprintf("t%d.app. A", i), func(m *dns.Msg) {
-			rotated += 7
+			rotated := int(asked.Add(7))
 			for j := range each {
 				rr, _ := dns.NewRR(fmt.Sprintf("t%d.app. 30 IN A 10.0.%d.%d", i, i, (j+rotated)%each))
 				m.Answer = append(m.Answer, rr)

@@ -1,0 +1,125 @@
+package admin
+
+import (
+	"bufio"
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"graygate/config"
+	"graygate/gateway"
+)
+
+func (s *Server) healthz(r *request) *problem {
+	r.SetContentType(typeText)
+	r.SetBodyString("ok\n")
+	return nil
+}
+
+func (s *Server) readyz(r *request) *problem {
+	r.SetContentType(typeText)
+	st := s.Status()
+	if st.Ready {
+		r.SetBodyString("ready\n")
+		return nil
+	}
+	r.SetStatusCode(fasthttp.StatusServiceUnavailable)
+	r.SetBodyString("not ready\n")
+	for _, a := range st.Audiences {
+		if !a.Loaded {
+			fmt.Fprintf(r, "audience %s is loading\n", a.Name)
+		}
+	}
+	return nil
+}
+
+func (s *Server) status(r *request) *problem {
+	body, err := json.MarshalIndent(s.Status(), "", "  ")
+	if err != nil {
+		panic("BUG: the status is no JSON: " + err.Error())
+	}
+	r.SetContentType(typeJSON)
+	r.SetBody(append(body, '\n'))
+	return nil
+}
+
+// openAPI is the document that describes all this.
+//
+//go:embed openapi.json
+var openAPI []byte
+
+func (s *Server) document(r *request) *problem {
+	r.SetContentType(typeJSON)
+	r.SetBody(openAPI)
+	return nil
+}
+
+// metricsPage writes the metrics as they are made, so that a page of megabytes is never there as a whole. What the client keeps
+// waiting is not counted as time taken.
+func (s *Server) metricsPage(r *request) *problem {
+	write := s.metrics.Load()
+	if write == nil {
+		return &problem{404, "no_metrics", "this gateway has no metrics", ""}
+	}
+	r.SetContentType("text/plain; version=0.0.4; charset=utf-8")
+	if r.IsHead() {
+		return nil
+	}
+	select {
+	case s.scrapes <- struct{}{}:
+	default:
+		return &problem{503, "busy", "as many scrapes as may be are under way", "ask again"}
+	}
+	r.SetBodyStreamWriter(func(w *bufio.Writer) {
+		defer func() {
+			<-s.scrapes
+			if bug := recover(); bug != nil {
+				s.log.Error("BUG: admin: metrics", "panic", fmt.Sprint(bug))
+			}
+		}()
+		began := time.Since(s.began)
+		out := &timedWriter{to: w}
+		(*write)(out)
+		s.spent.pay(began, time.Since(s.began)-began-out.waited)
+	})
+	return nil
+}
+
+// timedWriter measures how long writing takes.
+type timedWriter struct {
+	to     io.Writer
+	waited time.Duration
+}
+
+// Write writes on.
+func (w *timedWriter) Write(p []byte) (int, error) {
+	began := time.Now()
+	n, err := w.to.Write(p)
+	w.waited += time.Since(began)
+	return n, err
+}
+
+func (s *Server) configYAML(r *request) *problem {
+	return s.shows(func(g *gateway.Gateway, snap *config.Snapshot) *problem {
+		r.SetContentType("application/yaml")
+		var b bytes.Buffer
+		fmt.Fprintf(&b, "# Generation %d of %s, as it is in force; secrets are left out.\n", snap.Generation, shown(s.config))
+		b.Write(snap.Plan.Redacted().YAML())
+		r.SetBody(b.Bytes())
+		return nil
+	})
+}
+
+// shows calls with the gateway and its snapshot, or says that there is none yet.
+func (s *Server) shows(answer func(*gateway.Gateway, *config.Snapshot) *problem) *problem {
+	g := s.serving()
+	if g == nil {
+		return &problem{503, "starting", "the gateway does not serve yet", ""}
+	}
+	return answer(g, g.Snapshot())
+}
