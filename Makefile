@@ -18,7 +18,7 @@ LDFLAGS  = -s -w -X main.version=$(VERSION)
 HAS_CC   = [ "$$($(GO) env CGO_ENABLED)" = 1 ] && command -v "$$($(GO) env CC | cut -d' ' -f1)" >/dev/null 2>&1
 
 .DEFAULT_GOAL := help
-.PHONY: help run build test lint fmt-check vet staticcheck tidy race-notice fuzz chaos bench bench-match bench-heal install uninstall check-scripts clean
+.PHONY: help run build test lint fmt-check vet staticcheck tidy race-notice fuzz chaos bench bench-match bench-heal bench-observe install uninstall check-scripts screenshots browser-tools clean
 
 help: ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
@@ -66,6 +66,9 @@ chaos: ## the fault lab, minutes long, with the luck of SEEDS runs (2); writes p
 bench: ## graygate, nginx and HAProxy side by side; writes perf/results/proxy.json
 	@$(GO) run ./perf/bench proxy
 
+bench-observe: ## metrics, spans and an access log against none of them, and what a scrape costs; writes perf/results/observe.json
+	@$(GO) run ./perf/bench observe
+
 bench-match: ## conditions, rules and experiments beside expr's machine and cel-go; writes perf/results/match.json
 	@$(GO) run ./perf/bench match
 
@@ -80,6 +83,15 @@ uninstall: ## takes away what install put there, except the config
 
 check-scripts: ## shellcheck over the scripts, systemd-analyze over the unit
 	@sh scripts/check.sh
+
+screenshots: browser-tools ## the pictures of the console, docs/images/console-*.png; needs node, npm and chromium
+	@mkdir -p docs/images
+	@REQUIRE_BROWSER=1 $(GO) test ./admin/ui -run '^TestScreenshots$$' -count=1 -timeout 10m -args -screenshots='$(CURDIR)/docs/images'
+
+# What the browser test needs beside node and chromium: bin/console. Not in the source tree, whose every file is looked at by tests.
+browser-tools: ## what the test of the console in a browser needs, from npm; needs node and npm
+	@mkdir -p bin/console && cp admin/ui/test/package.json admin/ui/test/package-lock.json bin/console/
+	@cd bin/console && npm ci --ignore-scripts --no-audit --no-fund --silent
 
 clean: ## takes away bin/
 	@rm -rf bin

@@ -35,7 +35,7 @@ type command struct {
 const slack = 3 * time.Minute
 
 func commands() []command {
-	return []command{proxyCommand(), idleCommand(), slowCommand(), reloadCommand(), allocsCommand(), mediumCommand(), connsCommand(), matchCommand(), swapCommand(), healCommand()}
+	return []command{proxyCommand(), idleCommand(), slowCommand(), reloadCommand(), allocsCommand(), mediumCommand(), connsCommand(), matchCommand(), swapCommand(), healCommand(), observeCommand()}
 }
 
 func main() {

@@ -38,6 +38,8 @@ type options struct {
 	millis  int
 
 	rules, experiments int // of a large config
+	routes             int
+	scrapes            int
 
 	shown map[string]string // every flag that the benchmark heeds, as text, for the report
 }
@@ -60,7 +62,9 @@ var outOf = []struct {
 	{"mb", 1, 100_000},
 	{"reloads", 1, 100_000},
 	{"short", 0, 1000},
-	{"rules", 0, 20_000},      // what a config file has room for
+	{"rules", 0, 20_000}, // what a config file has room for
+	{"routes", 1, 5_000},
+	{"scrapes", 1, 10_000},
 	{"experiments", 0, 4_000}, // as many keys as a mapping may have
 	{"millis", 1, 60_000},
 }

@@ -10,11 +10,12 @@ const largeLayers = 20
 
 // Large is the size of a config that is to be large: rules and experiments beside those of every setup. The kinds of rules
 // and conditions take turns.
-type Large struct{ Rules, Experiments int }
+// Routes are further ones, for hosts of their own (see [LargeHost]), with five rules each.
+type Large struct{ Rules, Experiments, Routes int }
 
 // Declared is what stands at the top of the config: attributes, layers and experiments.
 func (l Large) Declared() string {
-	if l == (Large{}) {
+	if l.Rules+l.Experiments == 0 {
 		return ""
 	}
 	var b strings.Builder
@@ -40,6 +41,24 @@ func (l Large) Declared() string {
 		}
 		fmt.Fprintf(&b, "  experiment-%d: {layer: layer-%d, slots: [%d-%d], state: active, when: \"%s\", variants: {A: 50, B: {weight: 50, headers: {X-Variant-%d: B}}}}\n",
 			i, i%largeLayers, first, first+slots-1, when, i)
+	}
+	return b.String()
+}
+
+// LargeRules is how many rules each of the further routes has, the first of them for X-Gray-Tag: r0, and so on.
+const LargeRules = 5
+
+// LargeHost is the host of a further route.
+func LargeHost(i int) string { return fmt.Sprintf("route-%d.test", i) }
+
+// MoreRoutes is the further routes, as they stand in the list.
+func (l Large) MoreRoutes() string {
+	var b strings.Builder
+	for i := range l.Routes {
+		fmt.Fprintf(&b, "  - name: route-%d\n    host: %s\n    stable: stable\n    gray: gray\n    rules:\n", i, LargeHost(i))
+		for rule := range LargeRules {
+			fmt.Fprintf(&b, "      - {name: rule-%d-%d, when: \"tag == 'r%d'\"}\n", i, rule, rule)
+		}
 	}
 	return b.String()
 }

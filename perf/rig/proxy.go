@@ -28,6 +28,8 @@ type Setup struct {
 	// Forwarded makes nginx and HAProxy add what graygate always adds: the decision, a request id, and
 	// X-Forwarded-For, -Proto and -Host. Without it they pass requests on as they are, which costs them less.
 	Forwarded bool
+	// Observed is what the config says of metrics, access log and tracing, as lines, for graygate alone; "": no access log, no tracing.
+	Observed string
 	// Large makes the config large, for graygate alone.
 	Large Large
 	// Healing is what is on of that, for graygate alone.
