@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
-	"sort"
 	"testing"
 	"time"
 
@@ -64,35 +62,8 @@ func BenchmarkScrape(b *testing.B) {
 func BenchmarkScrapeWake(b *testing.B) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + 1)) // as startLoops has it
 	l, registry := scrapedLoop(b)
-	run := func(name string, around func(work func())) {
-		b.Run("scrapes="+name, func(b *testing.B) {
-			stop, stopped, scrapes := make(chan struct{}), make(chan struct{}), 0
-			go func() {
-				defer close(stopped)
-				for around != nil {
-					around(func() { registry.Write(io.Discard) })
-					scrapes++
-					select {
-					case <-stop:
-						return
-					default:
-					}
-				}
-			}()
-			late := wakes(b, l)
-			close(stop)
-			<-stopped
-			slices.Sort(late)
-			over := len(late) - sort.Search(len(late), func(i int) bool { return late[i] > time.Millisecond })
-			micros := func(d time.Duration, unit string) { b.ReportMetric(float64(d)/1e3, unit) }
-			micros(late[len(late)/2], "p50-us")
-			micros(late[len(late)*999/1000], "p999-us")
-			micros(late[len(late)-1], "late-us")
-			b.ReportMetric(1000*float64(over)/float64(len(late)), "over-1ms-per-1000")
-			b.ReportMetric(float64(scrapes), "scrapes")
-		})
-	}
-	run("no", nil)
-	run("plain", func(work func()) { work() })
-	run("background", background.Run)
+	scrape := func() { registry.Write(io.Discard) }
+	wakesBeside(b, l, "scrapes", "no", scrape, nil)
+	wakesBeside(b, l, "scrapes", "plain", scrape, func(work func()) { work() })
+	wakesBeside(b, l, "scrapes", "background", scrape, background.Run)
 }

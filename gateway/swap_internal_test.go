@@ -194,37 +194,41 @@ func BenchmarkWake(b *testing.B) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + 1)) // as startLoops has it
 	plan, l := largePlan(), newBareLoop(b)
 	l.g.force.Store(l.build(b, plan))
-	run := func(name string, around func(work func())) {
-		b.Run("swaps="+name, func(b *testing.B) {
-			stop, stopped, swaps := make(chan struct{}), make(chan struct{}), 0
-			go func() {
-				defer close(stopped)
-				for around != nil {
-					around(func() { l.g.force.Store(l.build(b, plan)) })
-					swaps++
-					select {
-					case <-stop:
-						return
-					default:
-					}
+	swap := func() { l.g.force.Store(l.build(b, plan)) }
+	wakesBeside(b, l, "swaps", "no", swap, nil)
+	wakesBeside(b, l, "swaps", "plain", swap, func(work func()) { work() })
+	wakesBeside(b, l, "swaps", "aside", swap, config.Aside)
+}
+
+// wakesBeside is a benchmark of how late the loop wakes up while another goroutine does some work over and over, in the way of around; nil: it
+// does nothing. of is what the pieces of work are called, how the way.
+func wakesBeside(b *testing.B, l *bareLoop, of, how string, work func(), around func(work func())) {
+	b.Run(of+"="+how, func(b *testing.B) {
+		stop, stopped, done := make(chan struct{}), make(chan struct{}), 0
+		go func() {
+			defer close(stopped)
+			for around != nil {
+				around(work)
+				done++
+				select {
+				case <-stop:
+					return
+				default:
 				}
-			}()
-			late := wakes(b, l)
-			close(stop)
-			<-stopped
-			slices.Sort(late)
-			over := len(late) - sort.Search(len(late), func(i int) bool { return late[i] > time.Millisecond })
-			micros := func(d time.Duration, unit string) { b.ReportMetric(float64(d)/1e3, unit) }
-			micros(late[len(late)/2], "p50-us")
-			micros(late[len(late)*999/1000], "p999-us")
-			micros(late[len(late)-1], "late-us")
-			b.ReportMetric(1000*float64(over)/float64(len(late)), "over-1ms-per-1000")
-			b.ReportMetric(float64(swaps), "swaps")
-		})
-	}
-	run("no", nil)
-	run("plain", func(work func()) { work() })
-	run("aside", config.Aside)
+			}
+		}()
+		late := wakes(b, l)
+		close(stop)
+		<-stopped
+		slices.Sort(late)
+		over := len(late) - sort.Search(len(late), func(i int) bool { return late[i] > time.Millisecond })
+		micros := func(d time.Duration, unit string) { b.ReportMetric(float64(d)/1e3, unit) }
+		micros(late[len(late)/2], "p50-us")
+		micros(late[len(late)*999/1000], "p999-us")
+		micros(late[len(late)-1], "late-us")
+		b.ReportMetric(1000*float64(over)/float64(len(late)), "over-1ms-per-1000")
+		b.ReportMetric(float64(done), of)
+	})
 }
 
 // wakes wakes up as often as b asks, and gives how late it was done each time.
