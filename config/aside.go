@@ -5,17 +5,17 @@ import (
 	"runtime/metrics"
 	"sync"
 
-	"graygate/internal/background"
+	"graygate/internal/priority"
 )
 
 // Aside runs work so that event loops notice little of it, and returns when it is done. Reading and compiling a large config
 // takes the better part of a second; done like anything else it would keep the loops from their cores for milliseconds at a
 // time. It may be called concurrently.
 //
-// The work has a thread that gives way to others, see [background.Run]. And the garbage collector, whose threads are no loop's
+// The work has a thread that gives way to others, see [priority.GiveWay]. And the garbage collector, whose threads are no loop's
 // friends either, waits until there is [MaxHeldGarbage], or until GOMEMLIMIT is near.
 func Aside(work func()) {
-	background.Run(func() {
+	priority.GiveWay(func() {
 		holdCollector()
 		defer releaseCollector()
 		work()

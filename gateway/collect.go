@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"graygate/breaker"
-	"graygate/internal/background"
+	"graygate/internal/priority"
 	"graygate/telemetry"
 	"graygate/telemetry/meter"
 	"graygate/upstream"
@@ -19,7 +19,7 @@ import (
 
 // Metrics writes all metrics as a Prometheus page, on a thread that gives way to the loops'. It stops early when w fails. Safe for
 // concurrent use.
-func (g *Gateway) Metrics(w io.Writer) { background.Run(func() { g.meter.Write(w) }) }
+func (g *Gateway) Metrics(w io.Writer) { priority.GiveWay(func() { g.meter.Write(w) }) }
 
 // Meter is what requests and assignments are counted by. It counts nothing while the config says `metrics: off`.
 func (g *Gateway) Meter() *meter.Registry { return g.meter }

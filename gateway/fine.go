@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/panjf2000/gnet/v2"
+
+	"graygate/internal/priority"
 )
 
 // fineClock is a loop's second timer wheel, in steps of a millisecond, for what would come too late by the ticks of the first:
@@ -27,7 +29,9 @@ var knock = []byte{0}
 // gnet's queue, as the ticks do, would be three allocations a time, and this clock may strike a thousand times a second.
 type door struct{}
 
-func (door) opened(*loop, gnet.Conn)   {}
+// opened is the first thing that happens on a loop.
+func (door) opened(*loop, gnet.Conn) { priority.WakeAtOnce() }
+
 func (door) traffic(l *loop, _ []byte) { l.turnFine() }
 func (door) closed(*loop, error)       {}
 func (door) panicked(*loop)            {}

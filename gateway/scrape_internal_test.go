@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"graygate/config"
-	"graygate/internal/background"
+	"graygate/internal/priority"
 	"graygate/match"
 	"graygate/telemetry/meter"
 	"graygate/upstream"
@@ -65,5 +65,5 @@ func BenchmarkScrapeWake(b *testing.B) {
 	scrape := func() { registry.Write(io.Discard) }
 	wakesBeside(b, l, "scrapes", "no", scrape, nil)
 	wakesBeside(b, l, "scrapes", "plain", scrape, func(work func()) { work() })
-	wakesBeside(b, l, "scrapes", "background", scrape, background.Run)
+	wakesBeside(b, l, "scrapes", "background", scrape, priority.GiveWay)
 }

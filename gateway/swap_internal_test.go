@@ -13,6 +13,7 @@ import (
 
 	"graygate/config"
 	"graygate/gateway/http1"
+	"graygate/internal/priority"
 	"graygate/match"
 	"graygate/telemetry/meter"
 	"graygate/upstream"
@@ -233,7 +234,7 @@ func wakesBeside(b *testing.B, l *bareLoop, of, how string, work func(), around 
 
 // wakes wakes up as often as b asks, and gives how late it was done each time.
 func wakes(b *testing.B, l *bareLoop) []time.Duration {
-	runtime.LockOSThread()
+	priority.WakeAtOnce() // as a loop does
 	defer runtime.UnlockOSThread()
 	var late []time.Duration
 	var ts unix.Timespec

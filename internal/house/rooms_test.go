@@ -12,7 +12,7 @@ import (
 )
 
 // order is who stands above whom. sources fills the look-ups that match asks by: it knows match, for the types of what is
-// looked up, and is opened from above, as a config says; it has nothing to do with upstream servers. internal/background is at the
+// looked up, and is opened from above, as a config says; it has nothing to do with upstream servers. internal/priority is at the
 // bottom because config compiles and sources loads by it, which know nothing of each other; it stands beside match and breaker, which
 // are pure and leave threads to their callers. A room imports only what stands in a later row, so nothing of its own row either:
 // siblings that know each other are one room with a wall in it.
@@ -25,7 +25,7 @@ var order = [][]string{
 	{"config"},
 	{"upstream/discovery"},
 	{"upstream", "probes", "sources"},
-	{"match", "breaker", "limiter", "telemetry", "internal/background"},
+	{"match", "breaker", "limiter", "telemetry", "internal/priority"},
 	{"telemetry/w3c"},
 }
 

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"graygate/internal/background"
+	"graygate/internal/priority"
 )
 
 // Config says where an audience has its members from: File is set, or RedisURL and RedisKey are. Equal configs are the
@@ -212,7 +212,7 @@ func (a *Audience) load(ctx context.Context) error {
 	start := time.Now()
 	var s *Set
 	var err error
-	background.Run(func() {
+	priority.GiveWay(func() {
 		b := NewBuilder(a.config.MaxMembers, a.config.Approximate)
 		if err = a.source.load(ctx, b); err == nil {
 			s, err = b.Build()

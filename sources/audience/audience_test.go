@@ -16,7 +16,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
-	"graygate/internal/background"
+	"graygate/internal/priority"
 )
 
 // patience is how long anything may take that a test waits for. Only a failing test waits so long.
@@ -266,7 +266,7 @@ func TestLoadGivesWay(t *testing.T) {
 	a.Start(nil)
 	defer a.Close()
 	wait(t, a, "a load", loadedWith(0))
-	if got := <-s.nice; got < background.Nice {
-		t.Errorf("niceness %d, want %d", got, background.Nice)
+	if got := <-s.nice; got < priority.Nice {
+		t.Errorf("niceness %d, want %d", got, priority.Nice)
 	}
 }

@@ -1,5 +1,4 @@
-// Package background runs long work so that event loops notice little of it.
-package background
+package priority
 
 import (
 	"runtime"
@@ -7,10 +6,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Run runs work on a thread of its own that gives way to others, and returns when it is done: where the cores are idle it takes as
+// GiveWay runs work on a thread of its own that gives way to others, and returns when it is done: where the cores are idle it takes as
 // long as without, where they are not it has a tenth of one. Goroutines that the work starts have no part in that. It may be called
 // concurrently.
-func Run(work func()) {
+func GiveWay(work func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -28,12 +27,11 @@ const (
 	// on a machine that is overloaded, where a reload may be the cure, it would have no time at all.
 	Nice = 10
 
-	// slice is how long the thread asks to be left alone, in nanoseconds, the longest that there is: Linux lets one
-	// that asks for less take the core from it as soon as it wakes up. Before 6.12 it is not heeded.
-	slice = 100_000_000
+	// patience is how long the thread asks to be left alone, in nanoseconds, the longest that there is: see WakeAtOnce.
+	patience = 100_000_000
 )
 
 // giveWay lowers the calling thread's priority. What forbids it, such as a filter of system calls, leaves it as it is.
 func giveWay() {
-	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Policy: unix.SCHED_BATCH, Flags: unix.SCHED_FLAG_RESET_ON_FORK, Nice: Nice, Runtime: slice}, 0)
+	_ = unix.SchedSetAttr(0, &unix.SchedAttr{Policy: unix.SCHED_BATCH, Flags: unix.SCHED_FLAG_RESET_ON_FORK, Nice: Nice, Runtime: patience}, 0)
 }

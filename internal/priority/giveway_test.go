@@ -1,4 +1,4 @@
-package background
+package priority
 
 import (
 	"sync"
@@ -18,9 +18,9 @@ func niceness(t *testing.T) int {
 }
 
 // Work has a thread that gives way, and that is not used for anything else afterwards.
-func TestRun(t *testing.T) {
+func TestGiveWay(t *testing.T) {
 	during, before := 0, niceness(t)
-	Run(func() { during = niceness(t) })
+	GiveWay(func() { during = niceness(t) })
 	if want := max(before, Nice); during != want {
 		t.Errorf("during the work: niceness %d, want %d", during, want)
 	}
