@@ -15,11 +15,10 @@ import (
 // The work has a thread that gives way to others, see [priority.GiveWay]. And the garbage collector, whose threads are no loop's
 // friends either, waits until there is [MaxHeldGarbage], or until GOMEMLIMIT is near.
 func Aside(work func()) {
-	priority.GiveWay(func() {
-		holdCollector()
-		defer releaseCollector()
-		work()
-	})
+	// Both stop the world for a moment, and a thread that gives way may have to wait for its core just then. So it is not its work.
+	holdCollector()
+	defer releaseCollector()
+	priority.GiveWay(work)
 }
 
 // held is why the collector waits. The percentage is the process's, so the first of several calls raises it and the last
