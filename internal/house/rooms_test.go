@@ -12,9 +12,9 @@ import (
 )
 
 // order is who stands above whom. sources fills the look-ups that match asks by: it knows match, for the types of what is
-// looked up, and is opened from above, as a config says; it has nothing to do with upstream servers. internal/priority is at the
-// bottom because config compiles and sources loads by it, which know nothing of each other; it stands beside match and breaker, which
-// are pure and leave threads to their callers. A room imports only what stands in a later row, so nothing of its own row either:
+// looked up, and is opened from above, as a config says; it has nothing to do with upstream servers. internal/priority and
+// internal/watch are at the bottom because rooms work by them that know nothing of each other; they stand beside match and breaker, which
+// are pure and leave threads and files to their callers. A room imports only what stands in a later row, so nothing of its own row either:
 // siblings that know each other are one room with a wall in it.
 var order = [][]string{
 	{"cmd"},
@@ -25,7 +25,7 @@ var order = [][]string{
 	{"config"},
 	{"upstream/discovery"},
 	{"upstream", "probes", "sources"},
-	{"match", "breaker", "limiter", "telemetry", "internal/priority"},
+	{"match", "breaker", "limiter", "telemetry", "internal/priority", "internal/watch"},
 	{"telemetry/w3c"},
 }
 
@@ -63,6 +63,7 @@ var bans = []ban{
 	{not: []string{"gateway"}, what: "github.com/panjf2000/gnet", why: "the event loop is the gateway's own affair; elsewhere nobody may depend on its rules"},
 	{not: []string{"config"}, what: "github.com/goccy/go-yaml", why: "what a config file says is known to config alone; others get a Plan, and upstream/discovery a function that reads a list of endpoints"},
 	{not: []string{"upstream/discovery", "internal/faultlab"}, what: "github.com/miekg/dns", why: "the DNS is asked by upstream/discovery alone, off the loops; elsewhere endpoints come by upstream.Registry.Update"},
+	{not: []string{"internal/watch"}, what: "github.com/fsnotify/fsnotify", why: "folders are watched in one place, links followed and all"},
 	{not: []string{"match"}, what: "github.com/expr-lang/expr", why: "the language of conditions is match's"},
 	{rooms: []string{"match"}, what: "github.com/expr-lang/expr", except: []string{"github.com/expr-lang/expr/ast", "github.com/expr-lang/expr/file", "github.com/expr-lang/expr/parser"}, why: "only its parser is used: rules run on our own VM, which does not allocate; expr's is the tests' oracle"},
 	{not: []string{"sources"}, what: "github.com/redis/go-redis", why: "servers that hold data are asked by sources alone, off the loops; elsewhere members come as a match.Audience"},

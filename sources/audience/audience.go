@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"graygate/internal/priority"
+	"graygate/internal/watch"
 )
 
 // Config says where an audience has its members from: File is set, or RedisURL and RedisKey are. Equal configs are the
@@ -84,7 +85,7 @@ type source interface {
 // Loader opens audiences and has what they share. Its methods may be called concurrently.
 type Loader struct {
 	log     *slog.Logger
-	watcher *watcher
+	watcher *watch.Watcher
 	files   chan struct{} // a place for each load that is under way
 	redis   chan struct{}
 }
@@ -94,11 +95,11 @@ func NewLoader(log *slog.Logger) *Loader {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Loader{log: log, watcher: newWatcher(log), files: make(chan struct{}, loadsAtOnce), redis: make(chan struct{}, loadsAtOnce)}
+	return &Loader{log: log, watcher: watch.New(log), files: make(chan struct{}, loadsAtOnce), redis: make(chan struct{}, loadsAtOnce)}
 }
 
 // Close ends the watching of files. The loader's audiences are to be closed before.
-func (l *Loader) Close() { l.watcher.close() }
+func (l *Loader) Close() { l.watcher.Close() }
 
 // Open makes an audience without members. It checks the config, and that a file can be read, but loads nothing, and has
 // nothing to close, before Start is called.

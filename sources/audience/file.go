@@ -6,15 +6,17 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"graygate/internal/watch"
 )
 
 // fileSource is a file with a member a line. It is loaded anew when it changed, be it written over, replaced by a rename,
 // or behind a symbolic link that leads elsewhere now. To be read whole always, a file should be replaced by a rename.
 type fileSource struct {
 	path     string
-	watcher  *watcher
-	follower *follower   // nil before the first load
-	read     os.FileInfo // of the file that was read last; nil if none was
+	watcher  *watch.Watcher
+	follower *watch.Follower // nil before the first load
+	read     os.FileInfo     // of the file that was read last; nil if none was
 	poll     time.Duration
 }
 
@@ -35,15 +37,15 @@ func (s *fileSource) String() string { return s.path }
 
 func (s *fileSource) close() {
 	if s.follower != nil {
-		s.follower.close()
+		s.follower.Close()
 	}
 }
 
 func (s *fileSource) load(ctx context.Context, b *Builder) error {
 	if s.follower == nil {
-		s.follower = s.watcher.follow()
+		s.follower = s.watcher.Follow()
 	}
-	s.follower.watch(s.path) // before the file is opened, so that no change is missed
+	s.follower.Watch(s.path) // before the file is opened, so that no change is missed
 	s.read = nil
 	f, err := openRegular(s.path)
 	if err != nil {
@@ -74,15 +76,15 @@ func (s *fileSource) wait(ctx context.Context, err error) bool {
 		select {
 		case <-ctx.Done():
 			return false
-		case <-s.follower.nudge:
+		case <-s.follower.Nudged():
 			if !s.settle(ctx) {
 				return false
 			}
-			if s.follower.touched.Swap(false) || s.replaced() {
+			if s.follower.Touched() || s.replaced() {
 				return true
 			}
 		case <-poll.C:
-			s.follower.watch(s.path) // a folder may be back
+			s.follower.Watch(s.path) // a folder may be back
 			if s.replaced() || err != nil && !isContent(err) {
 				return true
 			}
@@ -96,7 +98,7 @@ func (s *fileSource) settle(ctx context.Context) bool {
 	defer end.Stop()
 	for {
 		select {
-		case <-s.follower.nudge:
+		case <-s.follower.Nudged():
 		case <-time.After(quietTime):
 			return true
 		case <-end.C:

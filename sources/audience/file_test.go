@@ -1,7 +1,6 @@
 package audience
 
 import (
-	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -117,7 +116,7 @@ func TestFileBehindLinks(t *testing.T) {
 // Where nothing can be watched, files are looked at now and then.
 func TestFileIsLookedAt(t *testing.T) {
 	l, _ := newLoader(t)
-	l.watcher.started = true // and it has no events
+	l.watcher.Close()
 	file := filepath.Join(t.TempDir(), "beta.txt")
 	write(t, file, "one\n")
 	a, err := l.Open(Config{Name: "beta", File: file})
@@ -136,32 +135,4 @@ func TestFileIsLookedAt(t *testing.T) {
 	wait(t, a, "its end", failing)
 	replace(t, file, "1\n2\n3\n")
 	wait(t, a, "a new one", loadedWith(3))
-}
-
-func TestTrace(t *testing.T) {
-	dir, err := filepath.EvalSymlinks(t.TempDir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	at := func(name string) string { return filepath.Join(dir, name) }
-	if err := errors.Join(os.MkdirAll(at("a/b"), 0o700), os.Symlink("a", at("up")), os.Symlink("b", at("a/c")), os.Symlink(at("up/c/f"), at("f")), os.Symlink("loop", at("loop"))); err != nil {
-		t.Fatal(err)
-	}
-	row := func(path string, want ...string) {
-		t.Helper()
-		got := trace(at(path))
-		for i := range want {
-			want[i] = at(want[i])
-		}
-		if strings.Join(got, " ") != strings.Join(want, " ") {
-			t.Errorf("%s\n got %q\nwant %q", path, got, want)
-		}
-	}
-	row("a/b/f", "a/b/f")
-	row("a/c/f", "a/c", "a/b/f")
-	row("f", "f", "up", "a/c", "a/b/f")
-	row("none/f", "none/f")
-	if got := trace(at("loop")); len(got) != maxLinks+1 {
-		t.Errorf("a link to itself: %d names, want %d", len(got), maxLinks+1)
-	}
 }

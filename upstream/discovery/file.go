@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"graygate/internal/watch"
 	"graygate/upstream"
 )
 
@@ -15,9 +16,8 @@ import (
 type fileSource struct {
 	config upstream.SourceConfig
 	path   string // absolute
-	files  *watcher
+	follow *watch.Follower
 	parse  Parse
-	nudge  chan struct{}
 	read   stamp                     // of what was read last
 	last   []upstream.EndpointConfig // what it said
 	fault  error                     // or what was wrong with it
@@ -35,18 +35,19 @@ func (a stamp) same(b stamp) bool {
 	return a.file != nil && b.file != nil && a.size == b.size && a.modified.Equal(b.modified) && os.SameFile(a.file, b.file)
 }
 
-func newFileSource(c upstream.SourceConfig, files *watcher, parse Parse) *fileSource {
+func newFileSource(c upstream.SourceConfig, files *watch.Watcher, parse Parse) *fileSource {
 	path, err := filepath.Abs(c.Name)
 	if err != nil {
 		path = c.Name
 	}
-	return &fileSource{config: c, path: path, files: files, parse: parse, nudge: files.follow(path), look: look}
+	return &fileSource{config: c, path: path, follow: files.Follow(), parse: parse, look: look}
 }
 
-func (s *fileSource) nudges() <-chan struct{} { return s.nudge }
-func (s *fileSource) close()                  { s.files.leave(s.path, s.nudge) }
+func (s *fileSource) nudges() <-chan struct{} { return s.follow.Nudged() }
+func (s *fileSource) close()                  { s.follow.Close() }
 
 func (s *fileSource) ask(ctx context.Context) ([]upstream.EndpointConfig, time.Duration, error) {
+	s.follow.Watch(s.path)
 	now, err := s.look(s.path)
 	if err != nil {
 		s.read = stamp{}

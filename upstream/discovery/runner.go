@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"graygate/internal/watch"
 	"graygate/upstream"
 )
 
@@ -28,7 +29,7 @@ type Runner struct {
 	log    *slog.Logger
 	parse  Parse
 	update Update
-	files  *watcher
+	files  *watch.Watcher
 
 	mu      sync.Mutex
 	running map[sourceKey]*running
@@ -77,7 +78,7 @@ func New(log *slog.Logger, parse Parse, update Update) *Runner {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
-	return &Runner{log: log, parse: parse, update: update, files: newWatcher(log), running: map[sourceKey]*running{}}
+	return &Runner{log: log, parse: parse, update: update, files: watch.New(log), running: map[sourceKey]*running{}}
 }
 
 // Set says which sources there are from now on: those of the pools. One that was there before, with the same settings, goes
@@ -125,7 +126,7 @@ func (r *Runner) Close() {
 		<-x.done
 	}
 	r.running = nil
-	r.files.close()
+	r.files.Close()
 }
 
 // Wait returns when each source was asked at least once, and what it said has been told, whether it was of use or not; or

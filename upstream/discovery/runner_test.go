@@ -14,6 +14,7 @@ import (
 
 	"github.com/miekg/dns"
 
+	"graygate/internal/watch"
 	"graygate/upstream"
 )
 
@@ -165,8 +166,8 @@ func TestStopDoesNotWaitForAnswers(t *testing.T) {
 func TestFileSettles(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "endpoints.yaml")
 	write(t, path, "- 10.0.0.1:80\n")
-	files := newWatcher(slog.New(slog.DiscardHandler))
-	defer files.close()
+	files := watch.New(slog.New(slog.DiscardHandler))
+	defer files.Close()
 	s := newFileSource(upstream.SourceConfig{Kind: upstream.File, Name: path}, files, lines)
 	defer s.close()
 	looks := 0

@@ -1,4 +1,5 @@
-package audience
+// Package watch tells of changes of files, where the system tells of them.
+package watch
 
 import (
 	"io/fs"
@@ -12,22 +13,22 @@ import (
 	"github.com/fsnotify/fsnotify"
 )
 
-// watcher tells followers of changes in the folders of their files. One serves all files, because systems allow a user
-// few. It watches folders, not files: a file that is replaced is another one from then on. Where nothing can be watched,
-// its followers hear nothing, and have to look for themselves.
-type watcher struct {
+// Watcher tells followers of changes in the folders of their files. One serves many files, because systems allow a user
+// few. It watches folders, not files: a file that is replaced is another one from then on. Where nothing can be watched, as on network
+// file systems, its followers hear nothing, and have to look for themselves now and then. Its methods may be called concurrently.
+type Watcher struct {
 	log *slog.Logger
 
 	mu      sync.Mutex
 	started bool
 	events  *fsnotify.Watcher                 // nil: not started, or not to be had
-	folders map[string]map[*follower]struct{} // by canonical path
+	folders map[string]map[*Follower]struct{} // by canonical path
 	done    chan struct{}                     // closed when dispatch has ended
 }
 
-// follower is told of changes of one file.
-type follower struct {
-	watcher *watcher
+// Follower is told of changes of one file. Its methods may be called concurrently.
+type Follower struct {
+	watcher *Watcher
 	nudge   chan struct{} // holds one if something happened in a folder that matters
 	touched atomic.Bool   // something happened to the file itself, or to a link on the way to it
 
@@ -39,16 +40,26 @@ type follower struct {
 // maxLinks is how many symbolic links may lead to a file, as for the system itself.
 const maxLinks = 40
 
-func newWatcher(log *slog.Logger) *watcher {
-	return &watcher{log: log, folders: map[string]map[*follower]struct{}{}}
+// New gives a watcher that begins with its first file. It must be closed.
+func New(log *slog.Logger) *Watcher {
+	return &Watcher{log: log, folders: map[string]map[*Follower]struct{}{}}
 }
 
-func (w *watcher) follow() *follower {
-	return &follower{watcher: w, nudge: make(chan struct{}, 1)}
+// Follow gives a follower that follows nothing yet.
+func (w *Watcher) Follow() *Follower {
+	return &Follower{watcher: w, nudge: make(chan struct{}, 1)}
 }
 
-// watch sets or renews what is followed: a file, through all links that lead to it now.
-func (f *follower) watch(path string) {
+// Nudged holds one when something has happened in a folder that matters: to the file, to a link on the way to it, or to a neighbour of
+// one of them.
+func (f *Follower) Nudged() <-chan struct{} { return f.nudge }
+
+// Touched tells whether something has happened to the file itself, or to a link on the way to it, since it was asked last.
+func (f *Follower) Touched() bool { return f.touched.Swap(false) }
+
+// Watch sets or renews what is followed: a file, through all links that lead to it now. Call it before the file is read, so that no
+// change is missed, and now and then: links may lead elsewhere, and a folder that was gone may be back.
+func (f *Follower) Watch(path string) {
 	names := trace(path)
 	w := f.watcher
 	w.mu.Lock()
@@ -61,7 +72,7 @@ func (f *follower) watch(path string) {
 		folder := filepath.Dir(name)
 		f.folders[folder] = struct{}{}
 		if w.folders[folder] == nil {
-			w.folders[folder] = map[*follower]struct{}{}
+			w.folders[folder] = map[*Follower]struct{}{}
 		}
 		w.folders[folder][f] = struct{}{}
 		if w.events == nil {
@@ -75,7 +86,8 @@ func (f *follower) watch(path string) {
 	w.leave(f, before)
 }
 
-func (f *follower) close() {
+// Close ends the following.
+func (f *Follower) Close() {
 	w := f.watcher
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -85,7 +97,7 @@ func (f *follower) close() {
 }
 
 // leave gives up those folders that a follower does not follow any more. The lock is held.
-func (w *watcher) leave(f *follower, folders map[string]struct{}) {
+func (w *Watcher) leave(f *Follower, folders map[string]struct{}) {
 	for folder := range folders {
 		if _, still := f.folders[folder]; still {
 			continue
@@ -101,21 +113,22 @@ func (w *watcher) leave(f *follower, folders map[string]struct{}) {
 }
 
 // start begins to watch, once. The lock is held.
-func (w *watcher) start() {
+func (w *Watcher) start() {
 	if w.started {
 		return
 	}
 	w.started = true
 	events, err := fsnotify.NewWatcher()
 	if err != nil {
-		w.log.Warn("files cannot be watched: they are looked at now and then", "every", pollTime.String(), "error", err)
+		w.log.Warn("files cannot be watched: they are looked at now and then", "error", err)
 		return
 	}
 	w.events, w.done = events, make(chan struct{})
 	go w.dispatch(events)
 }
 
-func (w *watcher) close() {
+// Close ends the watching. Followers hear nothing any more.
+func (w *Watcher) Close() {
 	w.mu.Lock()
 	events := w.events
 	w.started, w.events = true, nil
@@ -126,7 +139,7 @@ func (w *watcher) close() {
 	}
 }
 
-func (w *watcher) dispatch(events *fsnotify.Watcher) {
+func (w *Watcher) dispatch(events *fsnotify.Watcher) {
 	defer close(w.done)
 	for {
 		select {
@@ -146,7 +159,7 @@ func (w *watcher) dispatch(events *fsnotify.Watcher) {
 }
 
 // tell nudges those who follow the folder of a name.
-func (w *watcher) tell(name string) {
+func (w *Watcher) tell(name string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for f := range w.folders[filepath.Dir(name)] {
@@ -157,7 +170,7 @@ func (w *watcher) tell(name string) {
 	}
 }
 
-func (w *watcher) tellAll() {
+func (w *Watcher) tellAll() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, followers := range w.folders {
@@ -167,7 +180,7 @@ func (w *watcher) tellAll() {
 	}
 }
 
-func (f *follower) wake() {
+func (f *Follower) wake() {
 	select {
 	case f.nudge <- struct{}{}:
 	default: // there is one already
