@@ -17,11 +17,12 @@ type choice struct {
 
 	force bool // breakers are not asked any more
 
-	taken  *member
-	permit breaker.Permit
-	resort bool // it was taken although it is not well
-	full   bool // one was left out for its limit
-	open   bool // one was left out for its breaker
+	taken    *member
+	explored *member // it is chosen to find out how it is, whatever it would cost
+	permit   breaker.Permit
+	resort   bool // it was taken although it is not well
+	full     bool // one was left out for its limit
+	open     bool // one was left out for its breaker
 }
 
 // next gives a further random number.
@@ -189,6 +190,11 @@ func (c *choice) scan(members []member, at int) bool {
 	return false
 }
 
+// expendable reports whether the request can be sent to an endpoint that may fail it: then another one is asked.
+func (c *choice) expendable() bool {
+	return !c.a.Frail && len(c.a.Tried) == 0 && c.p.Retry.Attempts > 1 && c.p.state.budget.left()
+}
+
 // usable reports whether it would be taken as far as one can see without a side effect.
 func (c *choice) usable(m *member) bool {
 	if c.r.inFlight > 0 && m.e.inFlight.Load() >= c.r.inFlight {
@@ -234,42 +240,6 @@ func (c *choice) take(m *member) bool {
 	}
 	c.taken = m
 	return true
-}
-
-// p2c chooses the cheaper of two random ones.
-func (c *choice) p2c(t *tier) *member {
-	i := t.alias.draw(c.next())
-	j := i
-	for range 3 {
-		if j = t.alias.draw(c.next()); j != i {
-			break
-		}
-	}
-	if j == i {
-		if j++; j == len(t.able) {
-			j = 0
-		}
-	}
-	a, b := &t.able[i], &t.able[j]
-	switch aUsable, bUsable := c.usable(a), c.usable(b); {
-	case !aUsable && !bUsable:
-		return nil
-	case !bUsable:
-		return a
-	case !aUsable:
-		return b
-	}
-	// A slow start's small weight decides how often it is drawn; the second one must not make up for it by being idle.
-	if c.cost(b) < c.cost(a)*betterBy*min(1, b.warmth/a.warmth) {
-		return b
-	}
-	return a
-}
-
-// cost is the latency to be expected, times the requests in flight with this one, relative to the weight.
-func (c *choice) cost(m *member) float64 {
-	nanos, inFlight := m.e.shards[c.loop].expected(c.a.Now)
-	return nanos * (1 + float64(inFlight)*m.busy)
 }
 
 func (c *choice) roundRobin(t *tier) *member {

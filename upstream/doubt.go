@@ -35,7 +35,7 @@ func (d *doubt) is(e *Endpoint) bool { return d.about.Load() == int64(e.ID)+1 }
 // settle takes the endpoint that is in doubt, if the request is one to settle it by.
 func (c *choice) settle() bool {
 	d := &c.s.doubt
-	if c.a.Frail || len(c.a.Tried) > 0 || c.a.Now < d.from.Load() || c.p.Retry.Attempts <= 1 || !c.p.state.budget.left() {
+	if c.a.Now < d.from.Load() || !c.expendable() {
 		return false
 	}
 	for i := range c.r.tiers {

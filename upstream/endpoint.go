@@ -61,11 +61,12 @@ type endpointShard struct {
 	answering atomic.Int64  // of those, how many are known to have their answer's head
 	since     atomic.Int64  // when a call was answered last, or began when there was none
 	heard     atomic.Int64  // when cost was written
+	asked     atomic.Int64  // when a call began last, or up to askedGrain before; 0: none has
 	cost      atomic.Uint64 // peak EWMA of the latency in nanoseconds, a float64; 0: nothing has been heard
 	successes atomic.Uint64
-	failures  atomic.Uint64
 	failing   atomic.Uint32 // failures since the last success
-	_         [128 - 7*8 - 4]byte
+	failures  atomic.Uint64
+	_         [128 - 9*8]byte
 }
 
 // standing is how an endpoint stands.
@@ -137,17 +138,20 @@ func (s *endpointShard) begin(now int64) {
 	if s.inFlight.Add(1) == 1 {
 		s.since.Store(now)
 	}
+	if now-s.asked.Load() > askedGrain {
+		s.asked.Store(now)
+	}
 }
 
-// answered notes that a call in flight has its answer's head, and after how long.
-func (s *endpointShard) answered(latency, now int64) {
+// answered notes that a call in flight has its answer's head, and after how long; explored, that it was made to know that.
+func (s *endpointShard) answered(latency, now int64, explored bool) {
 	s.answering.Add(1)
 	s.since.Store(now)
-	s.remember(float64(max(latency, 1)), now)
+	s.remember(float64(max(latency, 1)), now, explored)
 }
 
 // end counts a call out, and remembers its latency if that was not done by answered.
-func (s *endpointShard) end(o breaker.Outcome, answered bool, latency, now int64) {
+func (s *endpointShard) end(o breaker.Outcome, answered, explored bool, latency, now int64) {
 	s.inFlight.Add(-1)
 	if answered {
 		s.answering.Add(-1)
@@ -157,7 +161,7 @@ func (s *endpointShard) end(o breaker.Outcome, answered bool, latency, now int64
 	switch o {
 	case breaker.Success:
 		if !answered {
-			s.remember(float64(max(latency, 1)), now)
+			s.remember(float64(max(latency, 1)), now, explored)
 		}
 		s.successes.Add(1)
 		if s.failing.Load() != 0 {
@@ -166,19 +170,22 @@ func (s *endpointShard) end(o breaker.Outcome, answered bool, latency, now int64
 	case breaker.Failure:
 		cost := math.Float64frombits(s.cost.Load())
 		least := min(max(cost, float64(failureLeast))*failureFactor, float64(failureNanos))
-		s.remember(max(float64(latency), least), now)
+		s.remember(max(float64(latency), least), now, false)
 		s.failures.Add(1)
 		s.failing.Add(1)
 	}
 }
 
-// remember keeps a latency: a higher one than before at once, a lower one by and by (peak EWMA, as Finagle's). Two at once
-// on one shard may overwrite each other's, which does no harm.
-func (s *endpointShard) remember(nanos float64, now int64) {
+// remember keeps a latency: a higher one than before at once, a lower one by and by (peak EWMA, as Finagle's), or soon if it
+// was explored. Two at once on one shard may overwrite each other's, which does no harm.
+func (s *endpointShard) remember(nanos float64, now int64, explored bool) {
 	last := s.heard.Load()
 	s.heard.Store(now)
 	if cost := math.Float64frombits(s.cost.Load()); nanos < cost {
 		keep := fade(now - last)
+		if explored {
+			keep = min(keep, exploreKeep)
+		}
 		nanos = cost*keep + nanos*(1-keep)
 	}
 	s.cost.Store(math.Float64bits(nanos))

@@ -53,6 +53,30 @@ const (
 	// betterBy is how much lower the second one's cost must be to be taken over the first. Costs differ by chance; without
 	// the band an endpoint that is 1 % slower would get a third of its share in a quiet pool, and weights would not show.
 	betterBy = 0.8
+
+	// alikeWithin is how far apart the latencies of two endpoints may be for their weights to have the word. Peaks of one and the
+	// same distribution differ by half or so; twice as slow is no chance any more, and costs more than a share that is not kept to.
+	alikeWithin = 2
+)
+
+const (
+	// exploreNanos is after which time without a request an endpoint is asked for the sake of knowing. A gateway that heals itself
+	// is to notice within a second or so who is well again and who hangs; and a request a second from each loop
+	// is nothing to an endpoint that is slow.
+	exploreNanos = int64(time.Second)
+
+	// exploreOne bounds such requests where there are few of any: one in so many of those that an endpoint is due by its weight,
+	// so that in a pool with two requests a second the slow one is not asked half as often as if it were not slow.
+	exploreOne = 4
+
+	// exploreKeep is how much of the remembered latency is left when one that was asked for the sake of knowing was faster: after a
+	// second of silence one answer is as good as the one before, and four of them make a millisecond of half a second. By
+	// ewmaNanos alone that would take eighteen. Who is slow still has it back with the next answer.
+	exploreKeep = 0.25
+
+	// askedGrain is how exactly it is remembered when an endpoint was asked: a store that is atomic costs more
+	// than all that it is compared with, so it is not done with every request.
+	askedGrain = exploreNanos / 16
 )
 
 const (

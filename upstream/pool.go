@@ -129,7 +129,7 @@ func (p *Pool) Begin(t *Ticket, a *Ask) Refusal {
 		return NoEndpoint
 	}
 	taken := Ticket{Endpoint: c.taken.e, pool: s, loop: int32(c.loop), live: true, counted: r.inFlight > 0,
-		alone: c.resort || len(r.endpoints) == 1, breaker: c.taken.breaker, permit: c.permit, overall: r.breaker}
+		explored: c.taken == c.explored, alone: c.resort || len(r.endpoints) == 1, breaker: c.taken.breaker, permit: c.permit, overall: r.breaker}
 	if c.taken.breaker != nil {
 		change, is := c.permit.Change(a.Now)
 		s.tellEndpoint(taken.Endpoint, change, is)

@@ -16,6 +16,7 @@ type Ticket struct {
 	live          bool // begun, and not ended
 	counted       bool // the endpoint's requests in flight are counted over all loops
 	answered      bool // the answer's head has come
+	explored      bool // it was begun to know how the endpoint is
 	alone         bool // no other endpoint of the pool could be asked
 }
 
@@ -27,7 +28,7 @@ func (t *Ticket) Live() bool { return t.live }
 func (t *Ticket) Answered(latency, now int64) {
 	if t.live && !t.answered {
 		t.answered = true
-		t.Endpoint.shards[t.loop].answered(latency, now)
+		t.Endpoint.shards[t.loop].answered(latency, now, t.explored)
 	}
 }
 
@@ -51,7 +52,7 @@ func (t *Ticket) end(o, overall breaker.Outcome, latency, now int64) {
 	t.live = false
 	e, s := t.Endpoint, t.pool
 	shard := &e.shards[t.loop]
-	shard.end(o, t.answered, latency, now)
+	shard.end(o, t.answered, t.explored, latency, now)
 	s.shards[t.loop].inFlight.Add(-1)
 	if t.counted {
 		e.inFlight.Add(-1)
