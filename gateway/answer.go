@@ -122,7 +122,7 @@ func (ex *exchange) answerHead(resp *http1.Response, out []byte) ([]byte, *Fault
 		// that, and must not be taken for a request.
 		ex.closeDown = true
 	}
-	if ex.g.draining.Load() || ex.listener.closed.Load() {
+	if ex.g.draining.Load() || ex.listener.closed.Load() || ex.sendsAway() {
 		ex.closeDown = true
 	}
 	return ex.appendAnswerHead(out, resp), nil

@@ -75,6 +75,7 @@ type Counters struct {
 	DialFails uint64  `json:"dial_failures"`
 	Relays    uint64  `json:"relays"`
 	Panics    uint64  `json:"panics"`
+	SentAway  uint64  `json:"-"` // connections that ended with their answer as the machine was strained
 	Received  uint64  `json:"received_bytes"`
 	Sent      uint64  `json:"sent_bytes"`
 
@@ -96,7 +97,8 @@ func (g *Gateway) Counters() Counters {
 		Retries: Retries{Resent: sum[6], Connect: sum[7], Full: sum[8], Reset: sum[9], Timeout: sum[10], Status: sum[11]},
 		Hedges:  sum[12], HedgesWon: sum[13], Queued: sum[14], Shed: sum[15], Limited: sum[16], Crowded: sum[17],
 		Dials: sum[18], DialFails: sum[19], Relays: sum[20], Panics: sum[21] + g.relayPanics.Load(),
-		Issued: sum[22], Overrides: sum[23], OverridesRefused: sum[24],
+		SentAway: g.sentAway.Load(),
+		Issued:   sum[22], Overrides: sum[23], OverridesRefused: sum[24],
 		Received: sum[25] + g.relayed.received.Load(), Sent: sum[26] + g.relayed.sent.Load(),
 	}
 }

@@ -25,6 +25,7 @@ type downstream struct {
 	timer timer
 	state downState
 
+	openedAt    int64 // on the loop's clock, when it came to it: as a new one, or back from a relay
 	silentSince int64 // when the last answer ended, on the loop's clock
 	lingered    int   // bytes thrown away since the last answer
 	served      bool  // at least one request came: the connection is one that waits between requests
@@ -49,7 +50,7 @@ func newDownstream(ln *listener, peer netip.Addr, peerText string) *downstream {
 // opened is called when the connection is new on the loop, or back from a relay (then with input in d.in).
 func (d *downstream) opened(l *loop, c gnet.Conn) {
 	d.c, d.fd = c, c.Fd()
-	d.silentSince = l.now
+	d.openedAt, d.silentSince = l.now, l.now
 	l.conns[d] = struct{}{}
 	timeouts := &l.g.force.Load().Plan.Timeouts
 	if d.served {

@@ -67,6 +67,7 @@ type passing struct {
 	arrived    atomic.Bool // all of the request has come in; in a relay both directions ask
 	bodyLimit  int64       // -1: none
 	upgrade    bool
+	settledIn  bool // the client's connection was open for keepAliveLeast when the request came
 
 	// Attempts. The one at hand is embedded.
 	attempt

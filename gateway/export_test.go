@@ -1,6 +1,9 @@
 package gateway
 
-import "graygate/config"
+import (
+	"graygate/config"
+	"graygate/probes"
+)
 
 // What the tests outside the package reach inside it for.
 
@@ -49,6 +52,11 @@ func (g *Gateway) BreakReturns() {
 			}
 		}
 	})
+}
+
+// WatchMachine has the machine below root watched in place of this one. Only in a gateway whose config watches none.
+func (g *Gateway) WatchMachine(root string, o probes.Overload) {
+	g.sampler.Store(probes.NewSamplerOf(root, o, g.log))
 }
 
 // Held is how many requests the limits of all routes count in flight.

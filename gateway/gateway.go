@@ -81,6 +81,7 @@ type Gateway struct {
 	closedListeners atomic.Int64
 	refusing        atomic.Int64
 	relayPanics     atomic.Uint64
+	sentAway        atomic.Uint64 // connections that ended with an answer as the machine was strained; each loop writes it, seldom
 	stopTicks       chan struct{}
 	ticks           sync.WaitGroup
 	stopOnce        sync.Once

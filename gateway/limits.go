@@ -83,6 +83,11 @@ const (
 	// told by `Connection: close` on its next answer instead, and loses nothing.
 	drainGrace = time.Second
 
+	// keepAliveLeast is how long a client's connection lives at least while the machine is strained and answers end connections so that
+	// clients go elsewhere: who has nowhere else to go comes back at once, and a connection for each request would cost
+	// the machine more than it saves. One a second for each client is little beside what the client asks.
+	keepAliveLeast = time.Second
+
 	// maxRetryAfterSeconds bounds what a client is told to wait, as nobody knows the next hour.
 	maxRetryAfterSeconds = 3600
 

@@ -68,6 +68,7 @@ func (l *loop) arrive(ex *exchange, d *downstream, force *inForce) {
 	ex.arrivedAt = l.g.clock()
 	ex.began, ex.client, ex.loop = l.timeOf(ex.arrivedAt), d.peerText, l.id
 	ex.series = force.meters.unrouted
+	ex.settledIn = l.now-d.openedAt >= int64(keepAliveLeast)
 	l.counters.requests++
 }
 
@@ -214,7 +215,7 @@ func (l *loop) fail(ex *exchange, fault *Fault) {
 		d.reset(l)
 		return
 	}
-	closing := ex.closeDown || fault.ends() || !ex.requestDone() || ex.upgrade || l.g.draining.Load()
+	closing := ex.closeDown || fault.ends() || !ex.requestDone() || ex.upgrade || l.g.draining.Load() || ex.sendsAway()
 	ex.closeDown = closing
 	l.out = ex.appendLocalAnswer(l.out[:0], fault, l.httpDate())
 	ex.status = fault.Status

@@ -20,7 +20,7 @@ import (
 func (g *Gateway) upkeep() {
 	ticker := time.NewTicker(tick)
 	defer ticker.Stop()
-	saturated := false
+	load := calm
 	for {
 		select {
 		case <-ticker.C:
@@ -39,7 +39,7 @@ func (g *Gateway) upkeep() {
 		if g.changed.Swap(false) {
 			g.prober.Set(g.targets())
 		}
-		saturated = g.noteLoad(saturated)
+		load = g.noteLoad(load)
 	}
 }
 
@@ -122,18 +122,44 @@ func (g *Gateway) watchLoad(o *probes.Overload) {
 	}
 }
 
-// noteLoad tells when the machine becomes saturated, and when it is no longer.
-func (g *Gateway) noteLoad(was bool) bool {
+// The stages of overload, as events tell them.
+const (
+	calm      = "off"
+	strained  = "strained" // clients are sent to other instances
+	saturated = "on"       // a share of the requests is refused
+)
+
+// noteLoad tells when the machine has come to another stage of overload.
+func (g *Gateway) noteLoad(was string) string {
 	s := g.sampler.Load()
 	if s == nil {
-		return false
+		return calm
 	}
-	is, reason := s.Saturated()
+	is, reason := calm, ""
+	if on, by := s.Saturated(); on {
+		is, reason = saturated, by
+	} else if on, by := s.Strained(); on {
+		is, reason = strained, by
+	}
 	if is != was {
-		words := map[bool]string{false: "off", true: "on"}
-		g.tell(telemetry.Event{Time: time.Now(), Kind: telemetry.KindOverload, From: words[was], To: words[is], Reason: reason})
+		g.tell(telemetry.Event{Time: time.Now(), Kind: telemetry.KindOverload, From: was, To: is, Reason: reason})
 	}
 	return is
+}
+
+// sendsAway reports whether the client's connection is to end with this answer because the machine is strained: the next
+// one that the client opens may lead to another instance. It is asked before the answer's head is written, on the loop or in a relay.
+// A connection lives for keepAliveLeast in any case.
+func (ex *exchange) sendsAway() bool {
+	if s := ex.g.sampler.Load(); s == nil || !ex.settledIn {
+		return false
+	} else if is, _ := s.Strained(); !is {
+		return false
+	}
+	if !ex.closeDown {
+		ex.g.sentAway.Add(1)
+	}
+	return true
 }
 
 // sheds reports whether the request at hand is one of those that are refused because the machine is saturated.

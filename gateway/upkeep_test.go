@@ -176,9 +176,8 @@ func TestOverload(t *testing.T) {
 	p := testkit.Gateway(t, config)
 	events := p.Subscribe(100)
 	defer events.Close()
-	c := testkit.Dial(t, p.Addr)
 	testkit.Until(t, "a request to be refused", func() bool {
-		got := c.Do(testkit.Get("/"))
+		got := testkit.Do(t, p.Addr, testkit.Get("/"))
 		if got.StatusCode == 200 {
 			return false
 		}
@@ -197,6 +196,7 @@ func TestOverload(t *testing.T) {
 	}
 	p.MustReload(testkit.Config(testkit.Pool(b), nil, ""))
 	waitEvent(t, events.C, "its end to be told", func(e telemetry.Event) bool { return e.Kind == telemetry.KindOverload && e.To == "off" })
+	c := testkit.Dial(t, p.Addr)
 	for range 20 {
 		c.Do(testkit.Get("/")).WantStatus(t, 200, "")
 	}

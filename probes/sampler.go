@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// Sampler looks at this machine every [SampleInterval] and says whether it is saturated, and which share of the requests
+// Sampler looks at this machine every [SampleInterval] and says whether it is strained or saturated, and which share of the requests
 // is to be refused until it is not. How the share is found stands at shedder. All methods may be called concurrently.
 type Sampler struct {
 	state    atomic.Uint64 // a verdict; all that the loops read
@@ -30,9 +30,10 @@ type SampleStatus struct {
 }
 
 // NewSampler starts looking. A nil logger is silent; what is logged is what cannot be read and therefore is not watched.
-func NewSampler(o Overload, log *slog.Logger) *Sampler { return newSampler(o, log, "/") }
+func NewSampler(o Overload, log *slog.Logger) *Sampler { return NewSamplerOf("/", o, log) }
 
-func newSampler(o Overload, log *slog.Logger, root string) *Sampler {
+// NewSamplerOf is NewSampler for the machine whose folders proc and sys are below root.
+func NewSamplerOf(root string, o Overload, log *slog.Logger) *Sampler {
 	if log == nil {
 		log = slog.New(slog.DiscardHandler)
 	}
@@ -76,20 +77,25 @@ func (s *Sampler) sample(m *machine, control *shedder, now time.Time) {
 	}
 	r := m.read(now)
 	share := control.take(o, r)
-	s.state.Store(verdict(control.saturated, share))
+	s.state.Store(verdict(control, share))
 	s.mu.Lock()
 	s.last = r
 	s.mu.Unlock()
 }
 
-// A verdict is a share in ppm, and above its 32 bits the Saturation.
-func verdict(saturated Saturation, share float64) uint64 {
-	return uint64(saturated)<<32 | uint64(share*1e6)
+// A verdict is a share in ppm, and above its 32 bits a byte for what is saturated and one for what is strained.
+func verdict(c *shedder, share float64) uint64 {
+	return uint64(c.strained)<<40 | uint64(c.saturated)<<32 | uint64(share*1e6)
 }
 
 // Saturated says whether the machine is saturated, and by what: "cpu", "memory", "run_queue". It is one atomic read.
-func (s *Sampler) Saturated() (bool, string) {
-	by := Saturation(s.state.Load() >> 32)
+func (s *Sampler) Saturated() (bool, string) { return said(s.state.Load() >> 32) }
+
+// Strained says the same of the stage before, which lasts as long as the machine is saturated, and longer. It is one atomic read.
+func (s *Sampler) Strained() (bool, string) { return said(s.state.Load() >> 40) }
+
+func said(stage uint64) (bool, string) {
+	by := Saturation(stage & 0xff)
 	return by != Unsaturated, by.String()
 }
 
@@ -103,7 +109,7 @@ func (s *Sampler) Status() SampleStatus {
 	state := s.state.Load()
 	return SampleStatus{
 		CPU: s.last.cpu, Memory: s.last.memory, RunQueue: s.last.queue,
-		Saturated: Saturation(state >> 32).String(), Shed: float64(uint32(state)) / 1e6,
+		Saturated: Saturation(state >> 32 & 0xff).String(), Shed: float64(uint32(state)) / 1e6,
 	}
 }
 

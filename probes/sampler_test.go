@@ -17,7 +17,7 @@ func TestSampler(t *testing.T) {
 	f := newFakeMachine(t)
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		s := newSampler(Overload{Memory: 900_000, RunQueue: 4}, slog.New(slog.NewTextHandler(&log, nil)), f.root)
+		s := NewSamplerOf(f.root, Overload{Memory: 900_000, RunQueue: 4}, slog.New(slog.NewTextHandler(&log, nil)))
 		type state struct {
 			saturated bool
 			by        string
@@ -28,6 +28,9 @@ func TestSampler(t *testing.T) {
 			time.Sleep(after)
 			synctest.Wait()
 			is, by := s.Saturated()
+			if strained, _ := s.Strained(); is && !strained {
+				t.Errorf("saturated by %q, but not strained", by)
+			}
 			if got := (state{is, by, s.Shed() > 0}); got != want {
 				t.Errorf("got %+v, want %+v; status %+v", got, want, s.Status())
 			}
@@ -47,8 +50,16 @@ func TestSampler(t *testing.T) {
 		}
 		f.memory(1000, 110) // 89 %: below, but not clearly
 		row(20*time.Second, state{true, "memory", false})
+		f.memory(1000, 140) // 86 %
+		row(time.Second, state{})
+		if is, by := s.Strained(); !is || by != "memory" {
+			t.Errorf("after that: got strained %v by %q, want by memory", is, by)
+		}
 		f.memory(1000, 500)
 		row(time.Second, state{})
+		if is, by := s.Strained(); is || by != "" {
+			t.Errorf("in calm: got strained %v by %q", is, by)
+		}
 		f.memory(1000, 0)
 		row(3*time.Second, state{true, "memory", true})
 		want := SampleStatus{Memory: 1, Saturated: "memory", Shed: .95}
@@ -70,8 +81,11 @@ func TestSampler(t *testing.T) {
 
 func TestSamplerWithoutFiles(t *testing.T) {
 	var log bytes.Buffer
-	s := newSampler(Overload{CPU: 1, Memory: 1, RunQueue: 1}, slog.New(slog.NewTextHandler(&log, nil)), t.TempDir())
+	s := NewSamplerOf(t.TempDir(), Overload{CPU: 1, Memory: 1, RunQueue: 1}, slog.New(slog.NewTextHandler(&log, nil)))
 	s.Close()
+	if strained, _ := s.Strained(); strained {
+		t.Error("nothing can be read, but it is strained")
+	}
 	if is, by := s.Saturated(); is || by != "" || s.Shed() != 0 {
 		t.Errorf("nothing can be read, but it is saturated by %q, %d ppm are shed", by, s.Shed())
 	}

@@ -1,7 +1,11 @@
 package probes
 
-// shedder decides from samples whether the machine is saturated, and which share of the requests is refused. It is pure:
-// one step for each sample.
+// shedder decides from samples whether the machine is strained or even saturated, and which share of the requests is refused. It is
+// pure: one step for each sample.
+//
+// Strained is the stage before: clients are sent to other instances while everybody is still served. It begins when a value
+// has been near its bound (within 5 %; memory 3 %) for two samples, so a sample before the other stage however steep the load rises, and
+// ends when all are as far again below that. Saturated is never without it.
 //
 // CPU and run queue answer at once to what is let in, so a share is let in that an integral controller finds. What is
 // over is felt only as "over" (a core cannot be used more than wholly), so while it lasts the steps grow: 3 % of what is let
@@ -16,17 +20,18 @@ package probes
 // and all are clearly below (5 %; memory 3 %).
 type shedder struct {
 	cpu, queue smooth
-	over       int     // samples in a row at or above a bound
+	near, over int     // samples in a row near a bound or above, and at or above a bound
 	refuse     float64 // share refused because of CPU and run queue
 	withhold   float64 // share refused because of memory
 	step       float64 // the last one down, a factor's distance from 1
+	strained   Saturation
 	saturated  Saturation
 }
 
-// Saturation names what is saturated.
+// Saturation names what is saturated, or strained.
 type Saturation uint8
 
-// What can be saturated. The names are those of the config.
+// What can be saturated or strained. The names are those of the config.
 const (
 	Unsaturated Saturation = iota
 	SaturatedCPU
@@ -43,8 +48,9 @@ type readings struct{ cpu, memory, queue float64 }
 
 const (
 	smoothing     = 0.4  // weight of a new sample: a jiffy is 10 ms, so one sample of two cores has steps of 5 %
+	strainSamples = 2    // of three for the next stage; one sample may be anything
 	enterSamples  = 3    // a burst shorter than this is what queues are there for
-	leaveBelow    = 0.05 // distance below the bound, as a share of it
+	leaveBelow    = 0.05 // distance below the bound, as a share of it: there saturation ends and strain begins, at twice that it ends
 	leaveMemory   = 0.03
 	firstStep     = 0.03
 	stepGrowth    = 1.5
@@ -68,6 +74,7 @@ func (s *shedder) take(o *Overload, r readings) float64 {
 	if queue > load {
 		load, what = queue, SaturatedRunQueue
 	}
+	s.strain(load, what, memory)
 	if load >= 0 || memory >= 0 {
 		s.over++
 	} else {
@@ -92,6 +99,24 @@ func (s *shedder) take(o *Overload, r readings) float64 {
 		}
 	}
 	return max(s.refuse, s.withhold)
+}
+
+// strain is the stage before.
+func (s *shedder) strain(load float64, what Saturation, memory float64) {
+	busy, filled := load >= -leaveBelow, memory >= -leaveMemory
+	if busy || filled {
+		s.near++
+	} else {
+		s.near = 0
+	}
+	switch {
+	case s.near >= strainSamples && busy:
+		s.strained = what
+	case s.near >= strainSamples:
+		s.strained = SaturatedMemory
+	case s.saturated == Unsaturated && load < -2*leaveBelow && memory < -2*leaveMemory:
+		s.strained = Unsaturated
+	}
 }
 
 // control is the integral part.

@@ -64,3 +64,92 @@ func TestSheddingSettles(t *testing.T) {
 	row("3 times, refusing costs little", 3, 0.03, 4, .82, .1)
 	row("6 times", 6, 0.05, 4, .62, .1)
 }
+
+// The stage before comes first however steep the load rises, is passed through on the way back, and neither begins by one sample
+// nor flickers at its bound.
+func TestStrainComesBeforeSaturation(t *testing.T) {
+	type stages struct{ strained, saturated Saturation }
+	const none = Unsaturated
+	var s shedder
+	o := &Overload{CPU: 800_000, Memory: 900_000, RunQueue: 4}
+	feed := func(name string, r readings, n int, want stages) {
+		t.Helper()
+		for i := range n {
+			share := s.take(o, r)
+			if got := (stages{s.strained, s.saturated}); got != want {
+				t.Fatalf("%s, sample %d: got %q strained and %q saturated, want %q and %q", name, i+1, got.strained, got.saturated, want.strained, want.saturated)
+			}
+			if want.saturated == none && share != 0 {
+				t.Fatalf("%s, sample %d: %v is refused, want nothing while it is only strained", name, i+1, share)
+			}
+		}
+	}
+	row := func(name string, calm, below, near, at readings, by Saturation) {
+		t.Helper()
+		s = shedder{}
+		feed(name+" calm", calm, 20, stages{})
+		feed(name+" for one sample", at, 1, stages{})
+		s = shedder{}
+		feed(name+" calm", calm, 1, stages{})
+		if by == SaturatedMemory { // not smoothed: the sample counts as it is
+			feed(name+" at once", at, 1, stages{})
+			feed(name+" at once", at, 1, stages{strained: by})
+			feed(name+" at once", at, 1, stages{by, by})
+		}
+		s = shedder{}
+		feed(name+" near", near, 1, stages{})
+		feed(name+" near", near, 100, stages{strained: by})
+		feed(name+" a little below", below, 100, stages{strained: by})
+		feed(name+" near again", near, 100, stages{strained: by})
+		for i := 0; s.saturated == none; i++ {
+			if share := s.take(o, at); i > 20 {
+				t.Fatalf("%s at its bound for %d samples: not saturated", name, i)
+			} else if s.saturated == none && share != 0 {
+				t.Fatalf("%s: %v is refused before it is saturated", name, share)
+			}
+		}
+		for i := 0; s.saturated != none; i++ {
+			if s.take(o, below); s.strained != by || i > 1000 {
+				t.Fatalf("%s: got %q strained and %q saturated %d samples after it", name, s.strained, s.saturated, i)
+			}
+		}
+		feed(name+" a little below, after it", below, 100, stages{strained: by})
+		for i := 0; s.strained != none; i++ {
+			if s.take(o, calm); i > 20 {
+				t.Fatalf("%s calm for %d samples: still strained", name, i)
+			}
+		}
+		feed(name+" a little below, after calm", below, 100, stages{})
+	}
+	row("cpu", readings{cpu: .1}, readings{cpu: .74}, readings{cpu: .77}, readings{cpu: 1}, SaturatedCPU)
+	row("run queue", readings{queue: 1}, readings{queue: 3.7}, readings{queue: 3.9}, readings{queue: 8}, SaturatedRunQueue)
+	row("memory", readings{memory: .5}, readings{memory: .86}, readings{memory: .88}, readings{memory: 1}, SaturatedMemory)
+}
+
+// Whatever the readings are, nothing is refused but while the machine is saturated, which it never is without being strained, and it
+// was strained a sample before.
+func TestSaturatedIsStrained(t *testing.T) {
+	random := rand.New(rand.NewPCG(3, 4))
+	saturated := 0
+	for range 2000 {
+		var s shedder
+		level := random.Float64()
+		for i := range 50 {
+			if random.IntN(10) == 0 {
+				level = random.Float64()
+			}
+			before := s
+			r := readings{cpu: level, memory: level * random.Float64() * 1.1, queue: 8 * level * random.Float64()}
+			share := s.take(&Overload{CPU: 800_000, Memory: 700_000, RunQueue: 4}, r)
+			if s.saturated != Unsaturated {
+				saturated++
+			}
+			if s.saturated != Unsaturated && (s.strained == Unsaturated || before.strained == Unsaturated) || s.saturated == Unsaturated && share > 0 {
+				t.Fatalf("sample %d, %+v: got %+v and %v refused, before %+v", i, r, s, share, before)
+			}
+		}
+	}
+	if saturated < 1000 {
+		t.Fatalf("saturated in %d samples only", saturated)
+	}
+}
