@@ -88,12 +88,12 @@ func (c *choice) passes(light, heavy *member) bool {
 // explores reports whether the first one drawn is to be asked because this loop has not asked it for long, while it asks
 // others: one slow answer, or a failure that nobody has repeated, costs it its share for many seconds, and that it is well
 // again, or hangs by now, would be noticed late. It is a request that can be sent elsewhere if need be. Where an
-// answer is still waited for, that tells. As it is drawn by weight, an endpoint gets at most one in exploreOne of what is due to it that way.
+// answer is still waited for, that tells; and one that is not well, and among those who are asked as a last resort, is not wondered about. As it is drawn by weight, an endpoint gets at most one in exploreOne of what is due to it that way.
 func (c *choice) explores(a, b *member) bool {
 	s := &a.e.shards[c.loop]
 	if c.a.Now-s.asked.Load() <= exploreNanos {
 		return false
 	}
-	return c.a.Now-b.e.shards[c.loop].asked.Load() <= exploreNanos && s.inFlight.Load() <= s.answering.Load() &&
+	return c.a.Now-b.e.shards[c.loop].asked.Load() <= exploreNanos && s.inFlight.Load() <= s.answering.Load() && a.well &&
 		c.next()%exploreOne == 0 && c.expendable()
 }

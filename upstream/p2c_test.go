@@ -306,6 +306,13 @@ func TestP2CExploresNobodyWhoIsOut(t *testing.T) {
 	ill := plain
 	ill.Probed = true
 	row("not healthy", ill, func(r *rig) { r.registry.Report("p", "e0001:1", false, "refused") })
+	few := ill
+	few.Panic = 1_000_000
+	r := slowOnce(t, few)
+	r.registry.Report("p", "e0001:1", false, "refused")
+	if asked := r.stream(5*time.Second, 10*time.Millisecond, "e0001:1", func(a *Ask) { a.LastResort = true }, millisecond); len(asked) > 0 {
+		t.Errorf("not healthy, and everybody may be asked: got asked %d times in five seconds, want 0", len(asked))
+	}
 }
 
 // One that was slow once and hangs by now is found out: the request that explores fails, and doubt does the rest.
