@@ -183,6 +183,22 @@ func TestPercentile(t *testing.T) {
 	}
 }
 
+func TestSlowestAreTold(t *testing.T) {
+	at := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+	rs := Records{
+		{Sent: at, Method: "GET", Outcome: OK, Took: time.Millisecond},
+		{Sent: at.Add(time.Second), Method: "GET", Outcome: BadStatus, Status: 503, Code: "pool_open", Took: 72 * time.Millisecond},
+		{Sent: at, Method: "POST", Outcome: OK, Took: 3 * time.Millisecond, Backend: "s1"},
+	}
+	const two = `03:04:06.000 GET 503 pool_open after 72ms by "", 03:04:05.000 POST ok after 3ms by "s1"`
+	if got := rs.Slowest(2); got != two {
+		t.Errorf("of three: got %s, want %s", got, two)
+	}
+	if got := (Records{}).Slowest(2); got != "" {
+		t.Errorf("of none: got %q", got)
+	}
+}
+
 func TestNamesAnswerAsTold(t *testing.T) {
 	testkit.Leaks(t)
 	names, err := NewNames(7)

@@ -1,6 +1,7 @@
 package faultlab
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -55,6 +56,16 @@ func (rs Records) Percentile(share float64) time.Duration {
 	return took[min(int(share*float64(len(took))), len(took)-1)]
 }
 
+// Slowest tells of the n that took longest.
+func (rs Records) Slowest(n int) string {
+	sorted := slices.SortedFunc(slices.Values(rs), func(a, b Record) int { return cmp.Compare(b.Took, a.Took) })
+	told := make([]string, 0, n)
+	for i := range sorted[:min(n, len(sorted))] {
+		told = append(told, sorted[i].tell())
+	}
+	return strings.Join(told, ", ")
+}
+
 // String tells how they ended, and how the first that failed did.
 func (rs Records) String() string {
 	kinds := map[string]int{}
@@ -63,7 +74,7 @@ func (rs Records) String() string {
 		r := &rs[i]
 		kinds[r.kind()]++
 		if r.Outcome != OK && len(first) < 5 {
-			first = append(first, fmt.Sprintf("%s %s %s after %v by %q", r.Sent.Format("15:04:05.000"), r.Method, r.kind(), r.Took.Round(time.Microsecond), r.Backend))
+			first = append(first, r.tell())
 		}
 	}
 	var parts []string
@@ -75,6 +86,10 @@ func (rs Records) String() string {
 		text += "; first failures:\n\t" + strings.Join(first, "\n\t")
 	}
 	return text
+}
+
+func (r *Record) tell() string {
+	return fmt.Sprintf("%s %s %s after %v by %q", r.Sent.Format("15:04:05.000"), r.Method, r.kind(), r.Took.Round(time.Microsecond), r.Backend)
 }
 
 // kind is the outcome with status and code, in one word or a few.

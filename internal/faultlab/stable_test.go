@@ -93,7 +93,9 @@ func allDead(l *lab) {
 	if len(other) > 0 {
 		l.promises[len(l.promises)-1].detail = dead.String()
 	}
-	l.atMost("refused within", float64(l.net(dead).Percentile(1).Microseconds())/1000, 50, "ms")
+	net := l.net(dead)
+	l.atMost("refused within", float64(net.Percentile(1).Microseconds())/1000, 50, "ms")
+	l.promises[len(l.promises)-1].detail = "the slowest: " + net.Slowest(5)
 	l.atMost("requests in flight meanwhile", float64(piled), float64(l.run.load.Rate/20), "")
 	l.within("answers again after", revived, records.Since(revived).Well()[0].Sent, 30*time.Second)
 }
