@@ -167,3 +167,38 @@ func endpointSlow(l *lab) {
 		l.Errorf("the slow endpoint: got %v, want %v: it fails nothing", state, upstream.Healthy)
 	}
 }
+
+// slowOnce: one of three is slow for a moment, two hundred and fifty times as slow as usual. It is asked again soon, so that what has become of
+// it is known; and when it is as fast as before it has its share back.
+func slowOnce(l *lab) {
+	three := l.backends("s", 3)
+	for _, b := range three {
+		b.Behave(Behaviour{Delay: 2 * time.Millisecond})
+	}
+	l.start(endpoints(three...), "")
+	l.load(Load{})
+	before := len(three[0].Arrivals())
+	three[0].Behave(Behaviour{Delay: 500 * time.Millisecond})
+	l.wait("the slow one to be met a few times", func() bool { return len(three[0].Arrivals()) >= before+4 })
+	three[0].Behave(Behaviour{Delay: 2 * time.Millisecond})
+	fast := time.Now()
+	l.last(time.Duration(l.either(5, 20)) * time.Second)
+	ended := time.Now()
+	arrivals := three[0].Arrivals()
+	records := l.finish()
+	l.noneFailed("failed requests", records)
+	last, longest := fast, time.Duration(0)
+	for _, a := range arrivals {
+		if a.At.After(last) {
+			longest = max(longest, l.watch.Net(last, a.At))
+			last = a.At
+		}
+	}
+	longest = max(longest, l.watch.Net(last, ended))
+	l.atMost("longest time without a request", float64(longest.Microseconds())/1000, 3000, "ms")
+	if l.long {
+		late := records.Since(ended.Add(-5 * time.Second)).Until(ended)
+		its := late.Where(func(r *Record) bool { return r.Backend == three[0].Name })
+		l.atLeast("share of the requests in the last 5 s of 20", 100*float64(len(its))/float64(len(late)), 20, "%")
+	}
+}

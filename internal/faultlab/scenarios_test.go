@@ -40,6 +40,7 @@ var scenarios = []scenario{
 	{"answers break off in the head", cutInHead},
 	{"answers break off in the body", cutInBody},
 	{"endpoint slow", endpointSlow},
+	{"endpoint slow for a moment", slowOnce},
 }
 
 // A promise that is not kept while the machine itself stood still says nothing about the gateway: the run is invalid, and is made
