@@ -163,15 +163,24 @@ func (xs *ExperimentSet) enter(a *Attributes, s *assigning, i int, unit []byte) 
 	l, o := &xs.layers[i], &s.outcomes[i]
 	*o = outcome{rank: -1, reason: ReasonFreeSlot}
 	if l.holdout >= 0 && !xs.passes(a, s, l.holdout, o) {
+		s.note(i, o)
 		return
 	}
 	switch {
 	case unit == nil:
 		o.reason, o.other = ReasonMissingUnit, int32(l.unit)
+		s.note(i, o)
 	case l.owners != nil:
 		o.reason = reasonPending
 		s.inputs[i].setUnit(unit)
 		s.inputs[i].setPrefix(&l.prefix)
+	}
+}
+
+// note notes the layer if a missing unit is why it assigns nothing.
+func (s *assigning) note(layer int, o *outcome) {
+	if o.reason == ReasonMissingUnit {
+		s.unitless |= 1 << layer
 	}
 }
 
@@ -217,6 +226,7 @@ func (xs *ExperimentSet) settle(a *Attributes, st *State, route int, out []Assig
 func (xs *ExperimentSet) evaluate(a *Attributes, st *State, route int, t *trial, o *outcome) {
 	s := st.assigning
 	if t.bars != nil && !xs.admits(a, s, route, t, o) {
+		s.note(int(t.layer), o)
 		return
 	}
 	if t.when && a.run(&xs.prog, st, t.entry) == notMatched {

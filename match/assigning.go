@@ -11,6 +11,7 @@ type assigning struct {
 	set      *ExperimentSet
 	outcomes []outcome // by layer
 	forced   uint64    // a bit for every layer whose variant is forced
+	unitless uint64    // a bit for every layer whose outcome is ReasonMissingUnit
 
 	// The queue is a bit for every experiment that has to be evaluated, by its rank, and a bit for every word of those that
 	// has some: taken from it they come in order, at a cost that does not grow with the number of experiments.
@@ -55,7 +56,7 @@ func (xs *ExperimentSet) NewState() *State {
 
 // begin forgets the request before.
 func (s *assigning) begin() {
-	s.forced = 0
+	s.forced, s.unitless = 0, 0
 	if s.count++; s.count == 0 { // after four thousand million requests
 		s.count = 1
 		clear(s.draws)

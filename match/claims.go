@@ -264,7 +264,7 @@ func (v *value) over(from *value) *value {
 }
 
 // isPure tells whether the answer to a test depends on its value alone.
-func (op opcode) isPure() bool { return op != opJump && op != opShare && op != opSequence }
+func (op opcode) isPure() bool { return op > opJump }
 
 // producible tells whether a text can be the result of a function, or the value of an attribute.
 func producible(s *Schema, v *value, text []byte) bool {

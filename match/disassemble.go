@@ -23,7 +23,7 @@ var opNames = [...]string{
 	opVerEqReg: "version ==", opVerNeReg: "version !=", opVerLtReg: "version <",
 	opVerGeReg: "version >=", opVerGtReg: "version >", opVerLeReg: "version <=",
 	opIPIn: "ip in", opIPNotIn: "ip not in", opIPEqReg: "ip ==", opIPNeReg: "ip !=", opTrue: "true", opFalse: "false",
-	opShare: "share", opSequence: "sequence",
+	opShare: "share", opBelow: "below", opSequence: "sequence",
 }
 
 // Disassemble prints the program: where each rule begins, then one instruction a line with its test and where yes and no
@@ -104,7 +104,7 @@ func (d disassembler) test(in *instr) string {
 		return fmt.Sprintf("%s %s %q", op, reg, p.lists[in.arg].list)
 	case opMatches, opNotMatches:
 		return fmt.Sprintf("%s %s `%s`", op, reg, p.patterns[in.arg])
-	case opNumEq, opNumNe, opNumLt, opNumGe, opNumGt, opNumLe:
+	case opNumEq, opNumNe, opNumLt, opNumGe, opNumGt, opNumLe, opBelow:
 		return fmt.Sprintf("%s %s %s", op, reg, printNumber(d.typeOf(in.reg), in.num))
 	case opNumIn, opNumNotIn:
 		var all []string

@@ -359,6 +359,15 @@ func TestAssignEqualsPlain(t *testing.T) {
 			if !reflect.DeepEqual(got, p.given) {
 				t.Fatalf("%+v\n with %v, route %d, forced %v:\n got %v\nwant %v, reasons %v\n%s", x, p.facts, p.route, p.forced, got, p.given, p.reasons, xs.Disassemble())
 			}
+			unitless := uint64(0)
+			for i, reason := range p.reasons {
+				if reason == ReasonMissingUnit {
+					unitless |= 1 << i
+				}
+			}
+			if got := st.UnitlessLayers(); got != unitless {
+				t.Fatalf("%+v\n with %v, route %d, forced %v: the layers without a unit are %b, want %b, reasons %v", x, p.facts, p.route, p.forced, got, unitless, p.reasons)
+			}
 			var reasons []Reason
 			for _, step := range xs.Trace(&a, st, p.route, p.forced) {
 				reasons = append(reasons, step.Reason)

@@ -213,18 +213,23 @@ func (g *generator) register(v *value) uint32 {
 	return reg
 }
 
-// share writes the test of a rule's percentage; unit is the attribute number, -1 for requests in sequence.
-func (g *generator) share(r Rule, unit int, yes, no target) {
+// share writes the test of a percentage, that of the rule of an index; unit is the attribute number, -1 for requests in sequence.
+func (g *generator) share(r Rule, rule, unit int, yes, no target) {
 	if unit < 0 {
 		g.emit(instr{op: opSequence, arg: add(&g.prog.sequence, r.PPM), yes: yes, no: no})
 		return
 	}
-	b := r.bucket(unit)
-	if g.uses[b.ident()] > 1 { // one bucket for all rules that share the salt
-		g.emit(instr{op: opNumLt, reg: g.register(b), num: orderInt(int64(r.PPM)), yes: yes, no: no})
+	if r.PPM == 0 { // it takes nobody, with a unit or without
+		g.emit(instr{op: opJump, yes: no, no: no})
 		return
 	}
-	arg := add(&g.prog.shares, share{prefix: b.text + "\x00", ppm: r.PPM})
+	g.prog.unitary++
+	b := r.bucket(unit)
+	if g.uses[b.ident()] > 1 { // one bucket for all rules that share the salt
+		g.emit(instr{op: opBelow, reg: g.register(b), arg: uint32(rule), num: orderInt(int64(r.PPM)), yes: yes, no: no})
+		return
+	}
+	arg := add(&g.prog.shares, share{prefix: b.text + "\x00", ppm: r.PPM, rule: uint32(rule)})
 	g.emit(instr{op: opShare, reg: uint32(unit), arg: arg, yes: yes, no: no})
 }
 

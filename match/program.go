@@ -33,6 +33,7 @@ type program struct {
 	networks []*addressSet
 	shares   []share
 	sequence []uint32 // ppm of each share by sequence
+	unitary  int      // rules with a share of units
 
 	steps int // that one decision takes at most
 }
@@ -76,11 +77,17 @@ type formula struct {
 // opcode is the question of an instruction. All need their registers present; with one missing the answer is no.
 type opcode uint8
 
-// From opTextEq on, opcodes come in pairs of opposites at an even and an odd place, see [opcode.negated], but for opShare and
-// opSequence. The first are those that [Attributes.run] has written out.
+// From opTextEq on, opcodes come in pairs of opposites at an even and an odd place, see [opcode.negated]. The percentages come
+// first: they do more than ask, so [Attributes.run] leaves them to [Attributes.share] even where their register is missing. Those from
+// opBelow to opFalse it has written out.
 const (
-	opJump opcode = iota // yes, always
+	opSequence opcode = iota // this request is one of the share sequence[arg]; needs no register
+	opShare                  // the bucket of the unit is below that of shares[arg]; that there is no unit is noted, see [State.Unitless]
+	opBelow                  // the same of a bucket that rules have in common: the number is below num; arg is the rule
+
+	opJump // yes, always
 	opHas
+	_ // keeps the pairs at their places
 
 	opTextEq // the text equal to texts[arg], or different
 	opTextNe
@@ -121,9 +128,6 @@ const (
 	opIPIn // in networks[arg], or not
 	opIPNotIn
 
-	opShare    // the bucket is below that of shares[arg]
-	opSequence // this request is one of the share sequence[arg]; needs no register
-
 	opTextEqReg // from here on against register arg: the texts
 	opTextNeReg
 	opPrefixReg
@@ -152,7 +156,7 @@ const (
 
 // negated gives the opcode that is true where op is false; both need the same registers present.
 func (op opcode) negated() opcode {
-	if op < opTextEq || op == opShare || op == opSequence {
+	if op < opTextEq {
 		panic(fmt.Sprintf("BUG: opcode %d has no opposite", op))
 	}
 	return op ^ 1
@@ -198,6 +202,7 @@ func (t *textList) contains(v *slot) bool {
 type share struct {
 	prefix string
 	ppm    uint32
+	rule   uint32
 }
 
 // ways gives the longest way through the code from every instruction. It is known when a set is compiled, so the VM counts

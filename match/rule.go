@@ -100,7 +100,7 @@ func generate(s *Schema, rules []checkedRule, indexed bool) program {
 			g.bind(met)
 		}
 		if r.HasPercent {
-			g.share(r.Rule, r.unit, matched(i), next)
+			g.share(r.Rule, i, r.unit, matched(i), next)
 		}
 		g.bind(next)
 	}
@@ -130,7 +130,8 @@ func (g *generator) index(s *Schema, rules []checkedRule) *index {
 	return newIndex(g, s, of, entries)
 }
 
-// shareAlternatives gives what a rule's percentage asks of its unit, or of the bucket that it has in common with others.
+// shareAlternatives gives what a rule's percentage asks of the bucket that it has in common with others. Of a unit it asks nothing,
+// not even that it is there: the rules that only the missing unit keeps from matching are to be found too, see [State.Unitless].
 func (g *generator) shareAlternatives(r *checkedRule) []alternative {
 	switch {
 	case !r.HasPercent:
@@ -142,9 +143,9 @@ func (g *generator) shareAlternatives(r *checkedRule) []alternative {
 	}
 	b := r.bucket(r.unit)
 	if g.uses[b.ident()] < 2 {
-		return []alternative{{uint32(r.unit): anyPresent}}
+		return []alternative{{}}
 	}
-	return []alternative{{g.register(b): {ranges: []numRange{{orderInt(0), orderInt(int64(r.PPM) - 1)}}}}}
+	return []alternative{{g.register(b): {missing: true, ranges: []numRange{{orderInt(0), orderInt(int64(r.PPM) - 1)}}}}}
 }
 
 // bucket gives the bucket of a rule's unit as a value.

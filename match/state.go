@@ -11,6 +11,8 @@ type State struct {
 	// that come to the rule, n × share are in, rounded up or down.
 	fill []uint32
 
+	unitless []uint32 // see Unitless; its room is for all rules with a share of units
+
 	// What the index works on: words of a run, what the columns say, and the rules of a block that are left, a bit each.
 	words   [chunkWords]uint64
 	vectors [maxColumns]vector
@@ -25,7 +27,7 @@ type State struct {
 func (rs *RuleSet) NewState() *State {
 	n := len(rs.prog.sequence)
 	// Whole cache lines, so that no other loop's state shares one.
-	st := &State{rules: rs, fill: make([]uint32, n, (n+15)&^15)}
+	st := &State{rules: rs, fill: make([]uint32, n, (n+15)&^15), unitless: make([]uint32, 0, (rs.prog.unitary+15)&^15)}
 	for i := range st.fill {
 		st.fill[i] = PPM / 2
 	}
@@ -41,6 +43,14 @@ func (rs *RuleSet) NewState() *State {
 	}
 	return st
 }
+
+// Unitless gives the rules that the last [RuleSet.Decide] came to and that a missing unit alone kept from matching: the condition was
+// met, and the value to be hashed is missing or longer than [MaxUnitBytes]. They are in order, each before the rule that matched. A rule
+// of 0 % takes nobody, so it is never among them. Borrowed until the next Decide.
+func (st *State) Unitless() []uint32 { return st.unitless }
+
+// UnitlessLayers has a bit for every layer in which the last [ExperimentSet.Assign] assigned nothing for [ReasonMissingUnit].
+func (st *State) UnitlessLayers() uint64 { return st.assigning.unitless }
 
 // next tells whether this request is in share i of ppm.
 func (st *State) next(i, ppm uint32) bool {

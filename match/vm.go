@@ -20,6 +20,7 @@ func (rs *RuleSet) Decide(a *Attributes, st *State) int {
 		panic("BUG: match: state of another rule set")
 	}
 	p := &rs.prog
+	st.unitless = st.unitless[:0]
 	if len(p.formulas) > 0 {
 		a.enter(p)
 	}
@@ -41,7 +42,13 @@ func (a *Attributes) run(p *program, st *State, at target) target {
 		in := &code[at]
 		v := &slots[in.reg]
 		if v.stamp > gen {
-			switch in.op { // the first opcodes, so that it is a table of jumps
+			switch in.op { // opcodes that stand together, so that it is a table of jumps
+			case opBelow:
+				at = in.no
+				if v.num < in.num {
+					at = in.yes
+				}
+				continue
 			case opHas:
 				at = in.yes
 				continue
@@ -130,7 +137,7 @@ func (a *Attributes) run(p *program, st *State, at target) target {
 				}
 				continue
 			}
-		} else if in.op != opSequence {
+		} else if in.op > opBelow {
 			if v.stamp < gen {
 				at = a.fill(p, st, at)
 				continue // the same instruction, now that its register is known
@@ -152,16 +159,18 @@ func (a *Attributes) fill(p *program, st *State, at target) target {
 	return at
 }
 
-// ask follows an instruction whose first register is present, or which needs none.
+// ask follows an instruction whose first register is present, or that of a percentage.
 func (a *Attributes) ask(p *program, st *State, in *instr) target {
 	yes := false
 	switch {
 	case in.op >= opTextEqReg:
 		yes = a.known(p, st, in.arg) && compareSlots(in.op, &a.slots[in.reg], &a.slots[in.arg])
+	case in.op > opBelow:
+		yes = p.test(in, &a.slots[in.reg])
 	case in.op == opSequence:
 		yes = st.next(in.arg, p.sequence[in.arg])
 	default:
-		yes = p.test(in, &a.slots[in.reg], st)
+		yes = a.share(p, st, in)
 	}
 	if yes {
 		return in.yes
@@ -169,8 +178,28 @@ func (a *Attributes) ask(p *program, st *State, in *instr) target {
 	return in.no
 }
 
+// share tells whether the request's unit is in the share of a rule. That there is no unit is noted.
+func (a *Attributes) share(p *program, st *State, in *instr) bool {
+	present := a.known(p, st, in.reg)
+	v := &a.slots[in.reg]
+	if in.op == opBelow {
+		if !present {
+			st.unitless = append(st.unitless, in.arg)
+		}
+		return present && v.num < in.num
+	}
+	sh := &p.shares[in.arg]
+	if present {
+		if b, ok := st.bucket(sh.prefix, v.text); ok {
+			return b < sh.ppm
+		}
+	}
+	st.unitless = append(st.unitless, sh.rule)
+	return false
+}
+
 // test answers a test about one register, which is present.
-func (p *program) test(in *instr, v *slot, st *State) bool {
+func (p *program) test(in *instr, v *slot) bool {
 	switch in.op {
 	case opHas:
 		return true
@@ -202,10 +231,6 @@ func (p *program) test(in *instr, v *slot, st *State) bool {
 		return p.networks[in.arg].contains(v) == (in.op == opIPIn)
 	case opTrue, opFalse:
 		return (v.num != 0) == (in.op == opTrue)
-	case opShare:
-		sh := &p.shares[in.arg]
-		b, ok := st.bucket(sh.prefix, v.text)
-		return ok && b < sh.ppm
 	}
 	panic(fmt.Sprintf("BUG: opcode %d", in.op))
 }
