@@ -114,6 +114,18 @@ func (d *Decider) Decide(a *match.Attributes, r *Asked) Decision {
 	return out
 }
 
+// Unitless gives what passed over the request of the last Decide, which gave out, for want of a unit: rules of its route, by their places in
+// Route.Targets (see [match.State.Unitless]), and a bit for every layer. Borrowed until the next Decide. It allocates nothing.
+func (d *Decider) Unitless(out *Decision) (rules []uint32, layers uint64) {
+	if out.Route != nil {
+		rules = d.rules[out.Route.Index].Unitless()
+	}
+	if out.Tree != nil {
+		layers = d.trees[out.Tree.Index].UnitlessLayers()
+	}
+	return rules, layers
+}
+
 // assign adds a request's assignments, and, where no rule matched, the pool that the first of them names.
 func (d *Decider) assign(a *match.Attributes, r *Asked, route int, out *Decision) {
 	t := out.Tree

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -57,7 +58,7 @@ func drawExplainConfig(t *rapid.T) string {
 // TestExplainEqualsDecide has random configs decide random requests, and the explanations say how it came about.
 func TestExplainEqualsDecide(t *testing.T) {
 	folder := folderWithKey(t)
-	accepted := 0
+	accepted, unitless := 0, 0
 	rapid.Check(t, func(r *rapid.T) {
 		text := drawExplainConfig(r)
 		s, err := compileIn(folder, text)
@@ -74,7 +75,7 @@ func TestExplainEqualsDecide(t *testing.T) {
 				}
 			}
 			add("X-Tenant", "acme", "nobody")
-			add("X-User-Id", "u0", "u1", "u2", "u3", "u4", "ivan", "u6", "u7")
+			add("X-User-Id", "u0", "u1", "u2", "u3", "u4", "ivan", "u6", strings.Repeat("u", match.MaxUnitBytes+1))
 			add("X-OS", "ios", "web")
 			add("X-App-Version", "1", "17.2", "latest")
 			add("X-Gray-Tag", "gray")
@@ -89,12 +90,34 @@ func TestExplainEqualsDecide(t *testing.T) {
 			}
 			got := d.Decide(a, &Asked{Path: []byte(req.Path), Now: req.Time})
 			checkExplanation(r, &e, &got)
+			unitless += checkUnitless(r, &e, d, &got)
 		}
 	})
-	if accepted == 0 {
-		t.Error("no config was taken: the test shows nothing")
+	if accepted == 0 || unitless == 0 {
+		t.Errorf("%d configs were taken, and %d units were missing: the test shows nothing", accepted, unitless)
 	}
-	t.Logf("%d configs were taken", accepted)
+	t.Logf("%d configs were taken, %d units were missing", accepted, unitless)
+}
+
+// checkUnitless compares the rules and layers that were passed over for want of a unit with what is explained of them, and gives their number.
+func checkUnitless(t *rapid.T, e *Explanation, d *Decider, decision *Decision) int {
+	var rules []uint32
+	for i, r := range e.Rules {
+		if s := r.Share; r.Status == "not_matched" && s != nil && (s.Unit == nil || s.TooLong) && (r.Condition == nil || r.Condition.Outcome == match.True) {
+			rules = append(rules, uint32(i))
+		}
+	}
+	layers, found := uint64(0), len(rules)
+	for i, l := range e.Layers {
+		if l.Reason == "missing_unit" {
+			layers |= 1 << i
+			found++
+		}
+	}
+	if got, inLayers := d.Unitless(decision); !slices.Equal(got, rules) || inLayers != layers {
+		t.Fatalf("passed over are the rules %v and the layers %b, explained are %v and %b\n%s", got, inLayers, rules, layers, e.Text(false))
+	}
+	return found
 }
 
 // checkExplanation compares what an explanation says with a decision, and its parts with each other.

@@ -41,6 +41,7 @@ var steadies = func() []steady {
 		{"sampled", "access_log: {to: /dev/null, sample: 1%}\n", testkit.Get("/", browser...), answer, comes},
 		{"trusted", "trusted_proxies: [127.0.0.1]\n", testkit.Get("/", append(browser, "X-Request-Id: mine")...), answer, comes},
 		{"experiments", labYAML, testkit.Get("/", append(browser, "X-Search: forged", "X-Other: kept")...), answer, comes},
+		{"unitless", labYAML, testkit.Get("/", "X-Tenant: acme"), answer, comes},
 		{"told", labYAML + "assignments: {cookie: lab}\n", testkit.Get("/", browser...), answer,
 			strings.Replace(comes, "Content-L", "Set-Cookie: lab=color=red&search_v2=B; Path=/; SameSite=Lax\r\nCache-Control: private\r\nContent-L", 1)},
 		{"issued", "attributes: {userid: {from: [cookie gray_id], issue: {first_request: assign}}}\n", testkit.Get("/", browser...), answer,

@@ -39,6 +39,7 @@ func (l *loop) decide(ex *exchange, r *http1.Request, address netip.Addr) config
 		l.counters.gray++
 	}
 	ex.series = l.meters.of(&decision)
+	l.countUnitless(&decision)
 	if len(decision.Assignments) > 0 {
 		l.countAssignments(ex, &decision, a)
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"math/bits"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -14,9 +15,10 @@ import (
 // meters are where the requests of one snapshot are counted. All of it is resolved when the snapshot is made, so that a
 // request only follows pointers. Immutable.
 type meters struct {
-	unrouted *meter.Series // of what no route holds for, and of what is no request; nil: nothing is counted
-	routes   []routeMeter  // by route
-	trees    []treeMeter   // by Tree.Index
+	unrouted *meter.Series  // of what no route holds for, and of what is no request; nil: nothing is counted
+	routes   []routeMeter   // by route
+	trees    []treeMeter    // by Tree.Index
+	unitless []*meter.Tally // by the layer: that a unit was missing there; none without experiments
 }
 
 // routeMeter is the series of one route, by what chose the pool.
@@ -25,6 +27,8 @@ type routeMeter struct {
 	rules  []*meter.Series                  // a rule, by its index
 	chosen [][]*meter.Series                // a variant, by Tree.Index and then as treeMeter.first says
 	others map[*upstream.Pool]*meter.Series // a variant that has none there
+
+	unitless []*meter.Tally // by the index of a rule: that its unit alone was missing; nil for rules that want none
 }
 
 // treeMeter is what is counted of the experiments of one tenant.
@@ -47,6 +51,11 @@ func newMeters(snap *config.Snapshot, g *meter.Generation) *meters {
 	}
 	m.unrouted = g.Series(meter.Key{}, nil)
 	targets := m.plantTrees(snap, g)
+	if len(snap.Trees) > 0 {
+		for _, layer := range snap.Plan.Layers {
+			m.unitless = append(m.unitless, g.LayerUnitMissing(layer.Name))
+		}
+	}
 	left := maxChosenSeries
 	for i, route := range snap.Routes {
 		series := func(rule string, pool *upstream.Pool) *meter.Series {
@@ -57,8 +66,13 @@ func newMeters(snap *config.Snapshot, g *meter.Generation) *meters {
 			return g.Series(meter.Key{Service: route.Name, Rule: rule, Gray: pool != route.Stable}, pools)
 		}
 		r := routeMeter{plain: series("", route.Stable), chosen: make([][]*meter.Series, len(snap.Trees)), others: map[*upstream.Pool]*meter.Series{}}
-		for _, t := range route.Targets {
+		for j, t := range route.Targets {
 			r.rules = append(r.rules, series(t.Rule, t.Pool))
+			var unitless *meter.Tally
+			if x := &snap.Plan.Routes[i].Rules[j]; x.PPM > 0 && x.By != config.ByRequest { // see (*match.State).Unitless
+				unitless = g.UnitMissing(route.Name, t.Rule)
+			}
+			r.unitless = append(r.unitless, unitless)
 		}
 		for _, pool := range targets {
 			r.others[pool] = series(otherVariants, pool)
@@ -150,6 +164,20 @@ func (m *meters) of(d *config.Decision) *meter.Series {
 		}
 	}
 	return r.others[d.Pool]
+}
+
+// countUnitless counts the rules and the layers that passed the request over for want of a unit.
+func (l *loop) countUnitless(d *config.Decision) {
+	rules, layers := l.decider.Unitless(d)
+	if len(rules) == 0 && layers == 0 || l.meters.unrouted == nil {
+		return
+	}
+	for _, rule := range rules {
+		l.meters.routes[d.Route.Index].unitless[rule].Add(l.id)
+	}
+	for ; layers != 0; layers &= layers - 1 {
+		l.meters.unitless[bits.TrailingZeros64(layers)].Add(l.id)
+	}
 }
 
 // judged is an assignment of a unit that is among those that the test of the sample ratio looks at.

@@ -13,6 +13,7 @@ func TestLoopsShareNoLines(t *testing.T) {
 	g := r.Resolve()
 	s := g.Series(Key{Service: "shop"}, []string{"stable", "gray"})
 	a := g.Assigned(Experiment{Name: "color", Variants: []string{"red", "blue"}, Weights: []uint64{1, 1}})
+	ramp := g.UnitMissing("shop", "ramp")
 	owner := map[uintptr]int{} // of each pair of lines
 	own := func(loop int, what string, object any) {
 		v := reflect.ValueOf(object)
@@ -34,11 +35,13 @@ func TestLoopsShareNoLines(t *testing.T) {
 				s.Observe(loop, -1, status, time.Second, -1)
 			}
 			a.Count(loop, 1, 1)
+			ramp.Add(loop)
 			if round == 0 {
 				continue
 			}
 			own(loop, "durations", s.times.cells[loop].Load())
 			own(loop, "count", a.variants[1].cells[loop].Load())
+			own(loop, "tally", ramp.cells[loop].Load())
 			for _, c := range []*codes{s.served[0], s.served[2]} {
 				cell := c.cells[loop].Load()
 				own(loop, "statuses", cell)
@@ -48,7 +51,7 @@ func TestLoopsShareNoLines(t *testing.T) {
 			}
 		}
 	}
-	if got, want := len(owner), 8*(3+1+2*(1+codePages)); got != want {
+	if got, want := len(owner), 8*(3+1+1+2*(1+codePages)); got != want {
 		t.Errorf("%d lines, want %d", got, want)
 	}
 	address := func(p any) uintptr { return reflect.ValueOf(p).Pointer() }

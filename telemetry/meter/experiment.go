@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"slices"
 	"strings"
-	"sync/atomic"
 )
 
 // Experiment is what is to be known of an experiment to count its assignments.
@@ -43,15 +42,8 @@ type experiment struct {
 
 // variant counts the assignments to one variant.
 type variant struct {
-	name   string
-	labels string // without braces
-	cells  []atomic.Pointer[countCell]
-}
-
-// countCell is one loop's part, on lines of its own.
-type countCell struct {
-	n atomic.Uint64
-	_ [line - 8]byte
+	name string
+	Tally
 }
 
 // Assigned gives the counts of an experiment. They go on from the committed generation's, by variant. The test of the
@@ -85,11 +77,7 @@ func (g *Generation) successor(key experimentKey, x Experiment) *experiment {
 			}
 		}
 		if v == nil {
-			v = &variant{
-				name:   name,
-				labels: labels(Assignments.Labels, []string{x.Tenant, x.Name, name}),
-				cells:  make([]atomic.Pointer[countCell], g.r.loops),
-			}
+			v = &variant{name, newTally(labels(Assignments.Labels, []string{x.Tenant, x.Name, name}), g.r.loops)}
 		}
 		e.variants = append(e.variants, v)
 	}
@@ -106,12 +94,7 @@ func (g *Generation) successor(key experimentKey, x Experiment) *experiment {
 // be counted: overrides and pinned units do not follow the weights. Safe for concurrent use; it does not block,
 // allocates nothing once the loop has counted the variant before, and writes nothing that another loop writes.
 func (a *Assigned) Count(loop, variant int, unit uint64) {
-	cells := a.variants[variant].cells
-	c := cells[loop].Load()
-	if c == nil {
-		c = firstOf(&cells[loop])
-	}
-	c.n.Add(1)
+	a.variants[variant].Add(loop)
 	if s := mix(unit); s%sampleOneIn == 0 {
 		a.r.rings[loop].put(sample{a.assigned, s, uint8(min(variant, maxVariants-1))})
 	}
@@ -159,14 +142,4 @@ func (e *experiment) standing() Standing {
 		s.Variants = append(s.Variants, VariantStanding{v.name, e.weights[i], v.sum()})
 	}
 	return s
-}
-
-// sum adds up what the loops counted.
-func (v *variant) sum() (sum uint64) {
-	for i := range v.cells {
-		if c := v.cells[i].Load(); c != nil {
-			sum += c.n.Load()
-		}
-	}
-	return sum
 }

@@ -21,12 +21,12 @@ func family(kind, name, help string, labels ...string) Family {
 
 func init() {
 	families = []*Family{
-		&Requests, &RequestDuration, &UpstreamDuration,
+		&Requests, &RequestDuration, &UpstreamDuration, &UnitMissing,
 		&Connections, &ConnectionsTotal, &ConnectionsRefused, &Received, &Sent,
 		&Retries, &Fallbacks, &Hedges, &HedgesWon, &Queued, &Refused, &Dials, &DialFailures, &Relays, &Panics,
 		&BreakerState, &EndpointUp, &ProbeResults, &Events,
 		&ConfigGeneration, &Reloads, &LastReloadSuccessful, &LastReloadTime,
-		&Assignments, &SampleRatioMismatch, &SampleRatioEvidence, &SampledUnits, &SamplesDropped,
+		&Assignments, &SampleRatioMismatch, &SampleRatioEvidence, &SampledUnits, &SamplesDropped, &LayerUnitMissing,
 		&LoopLag, &AccessLogDropped, &Spans, &Build,
 	}
 	for i, f := range families {
@@ -43,6 +43,10 @@ var (
 		"From the end of a request's head to the end of its answer; of a tunnel, to its beginning.", "service_name", "gray_rule_id", "is_gray")
 	UpstreamDuration = family("histogram", "graygate_upstream_duration_seconds",
 		"The part of it that upstreams took until the head of the answer, all attempts together, without the time that the client took to send the body; requests that asked none are left out.", "service_name", "gray_rule_id", "is_gray")
+	UnitMissing = family("counter", "graygate_unit_missing_total",
+		"Requests that a rule passed over for no other reason than that its unit, the attribute of its percentage, is missing.", "service_name", "gray_rule_id")
+	LayerUnitMissing = family("counter", "graygate_experiment_unit_missing_total",
+		"Requests that a layer of experiments assigned to nothing as a unit was missing: its own, or that of a holdout or an exposure.", "layer")
 	Assignments = family("counter", "graygate_experiment_assignments_total",
 		"Requests that an experiment assigned to a variant.", "tenant", "experiment", "variant")
 	SampleRatioMismatch = family("gauge", "graygate_experiment_sample_ratio_mismatch",

@@ -5,7 +5,8 @@ import "time"
 const (
 	// MaxSeries bounds the series of one generation, by (service, rule, gray). A series that is in use takes some 40 lines of
 	// a page and half a kilobyte per loop: more than this many make a page of half a gigabyte, which nobody can scrape. What
-	// a config names beyond is counted under one service, [FoldedService].
+	// a config names beyond is counted under one service, [FoldedService]. It bounds the counters of missing units as well, by (service,
+	// rule): a line each.
 	MaxSeries = 50_000
 	// MaxPools bounds the pools of one series: a route has a stable and a gray one, and its experiments name few more. What is
 	// beyond is counted as if the gateway had answered.

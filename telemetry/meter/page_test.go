@@ -72,10 +72,13 @@ func full(t testing.TB, service, rule, pool string) *meter.Registry {
 		a.Count(int(i%2), int(i/2%2), i)
 		a.Answered(int(i%2), int(i/2%2), i)
 	}
+	g.UnitMissing(service, rule).Add(0)
+	g.LayerUnitMissing(rule).Add(1)
 	g.Commit()
 	r.Collect(func(p *meter.Page) {
 		for _, f := range meter.Families() {
-			counted := f == &meter.Requests || f == &meter.Assignments || f == &meter.SamplesDropped || strings.HasPrefix(f.Name, "graygate_experiment_sampl")
+			counted := f == &meter.Requests || f == &meter.Assignments || f == &meter.SamplesDropped || f == &meter.UnitMissing || f == &meter.LayerUnitMissing ||
+				strings.HasPrefix(f.Name, "graygate_experiment_sampl")
 			if counted || f.Kind == "histogram" {
 				continue
 			}

@@ -39,6 +39,7 @@ type Generation struct {
 	series      map[Key]*times
 	pools       map[poolKey]*codes
 	experiments map[experimentKey]*experiment
+	tallies     map[tallyKey]*Tally
 	folded      int
 
 	// In the order of the page; made by Order.
@@ -46,6 +47,7 @@ type Generation struct {
 	timesInOrder       []*times
 	codesInOrder       []*codes
 	experimentsInOrder []*experiment
+	talliesInOrder     []namedTally
 }
 
 // New gives a registry for so many loops, at least 1, and starts the goroutine that tests the experiments. Close ends it.
@@ -83,7 +85,9 @@ func (r *Registry) Collect(collector func(*Page)) {
 // Resolve begins the series of a new snapshot. What it names and what the committed generation has already keeps its counts.
 // If the snapshot comes to nothing, forget the generation: it has changed nothing that others see.
 func (r *Registry) Resolve() *Generation {
-	return &Generation{r: r, series: map[Key]*times{}, pools: map[poolKey]*codes{}, experiments: map[experimentKey]*experiment{}}
+	return &Generation{
+		r: r, series: map[Key]*times{}, pools: map[poolKey]*codes{}, experiments: map[experimentKey]*experiment{}, tallies: map[tallyKey]*Tally{},
+	}
 }
 
 // Order puts the series in the order of the page, which takes milliseconds if there are many thousands; nothing is to be resolved after
@@ -101,6 +105,10 @@ func (g *Generation) Order() {
 		return strings.Compare(a.key.pool, b.key.pool)
 	})
 	g.experimentsInOrder = slices.SortedFunc(maps.Values(g.experiments), func(a, b *experiment) int { return a.key.compare(b.key) })
+	for key, t := range g.tallies {
+		g.talliesInOrder = append(g.talliesInOrder, namedTally{key, t})
+	}
+	slices.SortFunc(g.talliesInOrder, func(a, b namedTally) int { return a.key.compare(b.key) })
 }
 
 // Commit makes the generation the one that is written. Series that it does not name are gone from the page; requests that
@@ -151,7 +159,9 @@ func (r *Registry) writeOwn(w io.Writer) {
 	g.writeRequests(t)
 	g.writeTimes(t, &RequestDuration, func(c *timesCell) *histogram { return &c.request })
 	g.writeTimes(t, &UpstreamDuration, func(c *timesCell) *histogram { return &c.upstream })
+	g.writeTallies(t, &UnitMissing)
 	g.writeExperiments(t)
+	g.writeTallies(t, &LayerUnitMissing)
 	if len(g.experiments) > 0 {
 		page.Counter(&SamplesDropped, r.dropped())
 	}
