@@ -7,7 +7,9 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"path"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -19,37 +21,44 @@ import (
 	"graygate/internal/testkit"
 )
 
-// live starts an admin server with the console, before a gateway if config is not "".
-func live(t *testing.T, config string, traffic admin.Traffic) (consoleURL string, proxy *testkit.Proxy) {
+// console is an admin server with the console.
+type console struct {
+	url    string
+	server *admin.Server
+	proxy  *testkit.Proxy // nil: there is no gateway
+}
+
+// live starts an admin server with the console, before a gateway if config is not "". settings are those of the server, but for its
+// address; from makes its socket another one.
+func live(t *testing.T, config string, settings admin.Settings, from func(net.Listener) net.Listener) console {
 	t.Helper()
-	if config != "" {
-		proxy = testkit.Gateway(t, config)
-	}
 	socket, err := net.Listen("tcp", testkit.Listen)
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := admin.New(slog.New(slog.DiscardHandler), "test", "graygate.yaml")
-	t.Cleanup(func() { s.Close() })
-	if err := s.SetUI(ui.Files()); err != nil {
+	c := console{url: "http://" + socket.Addr().String(), server: admin.New(slog.New(slog.DiscardHandler), "test", "graygate.yaml")}
+	t.Cleanup(c.server.Close)
+	if err := c.server.SetUI(ui.Files()); err != nil {
 		t.Fatal(err)
 	}
-	if traffic != nil {
-		s.SetTraffic(traffic)
+	settings.Address = socket.Addr().String()
+	if from != nil {
+		socket = from(socket)
 	}
-	address := socket.Addr().String()
-	if err := s.Listen(admin.Settings{Address: address}, socket); err != nil {
+	if err := c.server.Listen(settings, socket); err != nil {
 		t.Fatal(err)
 	}
-	if proxy != nil {
-		s.Serves(proxy.Gateway)
+	if config != "" {
+		c.proxy = testkit.Gateway(t, config)
+		c.server.SetTraffic(admin.Metered(c.proxy.Meter()))
+		c.server.Serves(c.proxy.Gateway)
 	}
-	return "http://" + address, proxy
+	return c
 }
 
 // TestServed holds what the admin server sends with each file.
 func TestServed(t *testing.T) {
-	address, _ := live(t, "", nil)
+	address := live(t, "", admin.Settings{}, nil).url
 	client := &http.Client{
 		Transport:     &http.Transport{},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -117,14 +126,55 @@ func TestConsoleOfGateway(t *testing.T) {
 		}
 		testkit.OK("gray")(c, r)
 	})
-	counted := &counted{}
-	address, proxy := live(t, experiments(testkit.Config(testkit.Pool(stable), testkit.Pool(gray), "")), counted)
-	ctx, stop := context.WithCancel(t.Context())
-	var load sync.WaitGroup
-	load.Go(func() { counted.load(ctx, t, "http://"+proxy.Addr) })
-	t.Cleanup(load.Wait)
-	t.Cleanup(stop)
-	b.run(t, "test/gateway.mjs", "CONSOLE="+address, "GATEWAY=http://"+proxy.Addr)
+	c := live(t, experiments(testkit.Config(testkit.Pool(stable), testkit.Pool(gray), "")), admin.Settings{}, nil)
+	keepBusy(t, "http://"+c.proxy.Addr)
+	b.run(t, "test/gateway.mjs", "CONSOLE="+c.url, "GATEWAY=http://"+c.proxy.Addr)
+}
+
+// TestTokenOfGateway drives the page of a server that wants its token, as one does that is asked from another machine: asked for,
+// wrong, right, kept, and another one after a while.
+func TestTokenOfGateway(t *testing.T) {
+	b := newBrowser(t)
+	const token, next = "0123456789abcdef-the-first", "fedcba9876543210-the-next"
+	file := filepath.Join(t.TempDir(), "token")
+	write := func(token string) {
+		if err := os.WriteFile(file, []byte(token+"\n"), 0o600); err != nil {
+			t.Error(err)
+		}
+	}
+	write(token)
+	started := make(chan console, 1)
+	backend := testkit.Serve(t, func(conn *testkit.Conn, r *testkit.Request) {
+		if r.URL.Path == "/rotate" {
+			write(next)
+			c := <-started
+			if err := c.server.Listen(admin.Settings{Address: strings.TrimPrefix(c.url, "http://"), TokenFile: file}, nil); err != nil {
+				t.Error(err)
+			}
+		}
+		testkit.OK("stable")(conn, r)
+	})
+	c := live(t, testkit.Config(testkit.Pool(backend), testkit.Pool(backend), ""), admin.Settings{TokenFile: file}, func(l net.Listener) net.Listener { return elsewhere{l} })
+	started <- c
+	keepBusy(t, "http://"+c.proxy.Addr)
+	b.run(t, "test/token.mjs", "CONSOLE="+c.url, "GATEWAY=http://"+c.proxy.Addr, "TOKEN="+token, "NEXT="+next)
+}
+
+// elsewhere is a socket whose clients seem to come over the network: over the loopback nobody needs a token to read.
+type elsewhere struct{ net.Listener }
+
+func (l elsewhere) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return fromElsewhere{c}, nil
+}
+
+type fromElsewhere struct{ net.Conn }
+
+func (c fromElsewhere) LocalAddr() net.Addr {
+	return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 7), Port: c.Conn.LocalAddr().(*net.TCPAddr).Port}
 }
 
 // experiments adds a thousand of them to a config, a hundred to a layer.
@@ -141,19 +191,17 @@ func experiments(config string) string {
 	return b.String()
 }
 
-// counted is what the load has sent and was answered; it stands in for the meter.
-type counted struct {
-	mu    sync.Mutex
-	sides [2]countedSide // stable, gray
+// keepBusy has a gateway answer requests, one after the other and at most some hundred a second, every fourth to gray, until the test is
+// over.
+func keepBusy(t *testing.T, url string) {
+	ctx, stop := context.WithCancel(t.Context())
+	var load sync.WaitGroup
+	load.Go(func() { sendRequests(ctx, t, url) })
+	t.Cleanup(load.Wait)
+	t.Cleanup(stop)
 }
 
-type countedSide struct {
-	pools   map[string]*admin.Served
-	latency admin.Latency
-}
-
-// load sends requests, one after the other and at most some hundred a second, every fourth to gray, until ctx is over.
-func (c *counted) load(ctx context.Context, t *testing.T, url string) {
+func sendRequests(ctx context.Context, t *testing.T, url string) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
 	pace := time.NewTicker(4 * time.Millisecond)
@@ -169,12 +217,9 @@ func (c *counted) load(ctx context.Context, t *testing.T, url string) {
 			t.Error(err)
 			return
 		}
-		side := 0
 		if n%4 == 0 {
-			side = 1
 			r.Header.Set("X-Gray-Tag", "gray")
 		}
-		began := time.Now()
 		answer, err := client.Do(r)
 		if err != nil {
 			if ctx.Err() == nil {
@@ -182,66 +227,10 @@ func (c *counted) load(ctx context.Context, t *testing.T, url string) {
 			}
 			return
 		}
-		body, err := io.ReadAll(answer.Body)
+		_, err = io.Copy(io.Discard, answer.Body)
 		answer.Body.Close()
 		if err != nil {
 			return
 		}
-		pool := map[string]string{"stable": "stable", "gray": "gray", "broken": "gray"}[string(body)]
-		c.count(side, pool, answer.StatusCode, time.Since(began))
 	}
-}
-
-func (c *counted) count(side int, pool string, status int, took time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	s := &c.sides[side]
-	if s.pools == nil {
-		s.pools, s.latency.Buckets = map[string]*admin.Served{}, make([]uint64, len(bounds)+1)
-	}
-	if s.pools[pool] == nil {
-		s.pools[pool] = &admin.Served{Pool: pool}
-	}
-	s.pools[pool].Requests++
-	if status >= 500 {
-		s.pools[pool].ServerErrors++
-	}
-	at := 0
-	for at < len(bounds) && took.Seconds()*1000 > bounds[at] {
-		at++
-	}
-	s.latency.Buckets[at]++
-	s.latency.Count++
-	s.latency.Seconds += took.Seconds()
-}
-
-// Routes gives what was counted.
-func (c *counted) Routes() ([]admin.RouteTraffic, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	var all []admin.RouteTraffic
-	for i := range c.sides {
-		s := &c.sides[i]
-		r := admin.RouteTraffic{Service: "all", Gray: i == 1, Latency: s.latency}
-		r.Latency.Buckets = append([]uint64(nil), s.latency.Buckets...)
-		for _, p := range s.pools {
-			r.Served = append(r.Served, *p)
-		}
-		if r.Latency.Buckets != nil {
-			all = append(all, r)
-		}
-	}
-	return all, true
-}
-
-// Experiments gives none.
-func (c *counted) Experiments() []admin.ExperimentTraffic { return nil }
-
-// Bounds are those of the simulation.
-func (c *counted) Bounds() []time.Duration {
-	all := make([]time.Duration, len(bounds))
-	for i, ms := range bounds {
-		all[i] = time.Duration(ms * float64(time.Millisecond))
-	}
-	return all
 }

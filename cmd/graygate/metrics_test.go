@@ -65,6 +65,9 @@ func TestMetricsOfAProcess(t *testing.T) {
 	if strings.Contains(page, "graygate_requests_total{") {
 		t.Error("metrics: off, and requests are told by route")
 	}
+	if err := json.Unmarshal([]byte(ask("http://"+p.admin+"/ui/data")), &data); err != nil || data.Metered {
+		t.Errorf("metrics: off, and the console's data say metered: %v, %v", data.Metered, err)
+	}
 	if err := os.WriteFile(p.config, []byte("nonsense"), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ func serve(path string, level slog.Level, started func(*config.Plan)) error {
 		return err
 	}
 	s.admin.SetMetrics(s.gateway.Metrics)
-	s.admin.SetTraffic(traffic{s.gateway})
+	s.admin.SetTraffic(newTraffic(s.gateway))
 	s.admin.Serves(s.gateway)
 	if err := writePID(plan.PIDFile); err != nil {
 		s.gateway.Stop()
