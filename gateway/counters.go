@@ -6,11 +6,11 @@ import "sync/atomic"
 // copies them to where others read.
 type counters struct {
 	requests  uint64
-	answered  uint64 // by an upstream, whatever the status
-	local     uint64 // by the gateway itself
-	cut       uint64 // answers broken off
-	gray      uint64 // assigned to gray
-	fallbacks uint64
+	answered  uint64          // by an upstream, whatever the status
+	local     uint64          // by the gateway itself
+	cut       uint64          // answers broken off
+	gray      uint64          // assigned to gray
+	fallbacks uint64          // answered by the pool that is fallen back to
 	resent    uint64          // once more to the same endpoint, after a kept connection had ended
 	retries   [reasons]uint64 // at another endpoint of the same pool
 	hedges    uint64

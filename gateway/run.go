@@ -271,7 +271,7 @@ func (l *loop) finish(ex *exchange, now int64) {
 
 // end writes the exchange into the books and frees it.
 func (l *loop) end(ex *exchange) {
-	if ex.fallback {
+	if ex.servedBy() == 1 {
 		l.counters.fallbacks++
 	}
 	switch {

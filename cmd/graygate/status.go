@@ -83,7 +83,7 @@ func statusText(st *admin.Status, pools []poolData, unknown error) []byte {
 	}
 	row("connections", "%d open, %d refused", st.Connections, st.Refused)
 	n := &st.Counters
-	row("requests", "%d, of them %s to gray, %d fell back to stable", n.Requests, percentText(float64(n.Gray), float64(n.Requests)), n.Fallbacks)
+	row("requests", "%d, of them %s to gray, %d fell back", n.Requests, percentText(float64(n.Gray), float64(n.Requests)), n.Fallbacks)
 	row("trouble", "%d retries, %d cut off, %d shed, %d over a limit, %d panics", n.Retries.Sum(), n.Cut, n.Shed, n.Limited+n.Crowded, n.Panics)
 	row("loops", "slowest tick %.0f ms ago", st.LoopLagMS)
 	row("memory", "%.1f MiB live or not yet swept, %d collections", float64(st.HeapBytes)/(1<<20), st.GCCycles)
