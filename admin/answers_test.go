@@ -187,6 +187,8 @@ func TestLists(t *testing.T) {
 	row("/experiments?state=paused", "2 1 [shape]")
 	row("/experiments?q=ann", "2 1 [color]")
 	row("/experiments?q=zzz", "2 0 []")
+	failed(t, "a state that no breaker has", d.get("/breakers?state=opened"), 400, "bad_parameter")
+	failed(t, "a state that no experiment has", d.get("/experiments?state=%0Aopen"), 400, "bad_parameter")
 	failed(t, "a limit that is too high", d.get("/routes?limit=1001"), 400, "bad_parameter")
 	failed(t, "a limit that is none", d.get("/routes?limit=-1"), 400, "bad_parameter")
 	failed(t, "a search that is too long", d.get("/routes?q="+strings.Repeat("x", 257)), 400, "bad_parameter")

@@ -96,6 +96,9 @@ func (r *request) read(v any) *problem {
 	if kind, _, err := mime.ParseMediaType(string(r.Request.Header.ContentType())); err != nil || kind != typeJSON {
 		return &problem{415, "not_json", "the body is not said to be JSON", "send Content-Type: application/json"}
 	}
+	if len(bytes.TrimSpace(r.PostBody())) == 0 {
+		return &problem{400, "bad_json", "the body is empty", "see /openapi.json for what it is to be"}
+	}
 	d := json.NewDecoder(bytes.NewReader(r.PostBody()))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/url"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -196,4 +197,13 @@ func (r *request) text(name string) (string, *problem) {
 		return "", &problem{400, "bad_parameter", fmt.Sprintf("%s has more than %d bytes", name, queryBytes), ""}
 	}
 	return strings.ToValidUTF8(string(value), "?"), nil
+}
+
+// word is a parameter that is one of some words, "" if it was not given.
+func (r *request) word(name string, words ...string) (string, *problem) {
+	value, p := r.text(name)
+	if p == nil && value != "" && !slices.Contains(words, value) {
+		p = &problem{400, "bad_parameter", fmt.Sprintf("%s is %s", name, shown(value)), "it is one of " + strings.Join(words, ", ")}
+	}
+	return value, p
 }

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"graygate/breaker"
 	"graygate/config"
 	"graygate/gateway"
 	"graygate/match"
@@ -151,7 +152,7 @@ func (s *Server) breakers(r *request) *problem {
 		if p != nil {
 			return p
 		}
-		state, p := r.text("state")
+		state, p := r.word("state", breaker.Closed.String(), breaker.HalfOpen.String(), breaker.Open.String())
 		if p != nil {
 			return p
 		}
@@ -210,7 +211,7 @@ func (s *Server) experiments(r *request) *problem {
 		if p != nil {
 			return p
 		}
-		state, p := r.text("state")
+		state, p := r.word("state", string(config.Created), string(config.Active), string(config.Paused), string(config.Archived))
 		if p != nil {
 			return p
 		}
