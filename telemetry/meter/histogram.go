@@ -2,6 +2,7 @@ package meter
 
 import (
 	"math/bits"
+	"strconv"
 	"sync/atomic"
 	"time"
 )
@@ -12,10 +13,15 @@ var bounds = [...]uint64{
 	100e3, 250e3, 500e3, 1e6, 2e6, 5e6, 10e6, 20e6, 50e6, 100e6, 250e6, 500e6, 1e9, 2.5e9, 5e9, 10e9,
 }
 
-// boundTexts are the bounds in seconds, as they stand in a page; the last is that of what is longer than all.
-var boundTexts = [buckets]string{
-	"0.0001", "0.00025", "0.0005", "0.001", "0.002", "0.005", "0.01", "0.02", "0.05", "0.1", "0.25", "0.5", "1", "2.5", "5", "10", "+Inf",
-}
+// boundTexts are the bounds in seconds, as they stand in a page, and what follows on them there; the last is that of what is longer
+// than all.
+var boundTexts = func() (texts [buckets]string) {
+	for i, b := range bounds {
+		texts[i] = strconv.FormatFloat(float64(b)/1e9, 'f', -1, 64) + `"} `
+	}
+	texts[buckets-1] = `+Inf"} `
+	return texts
+}()
 
 const (
 	buckets        = len(bounds) + 1

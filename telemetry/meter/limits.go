@@ -17,14 +17,18 @@ const (
 	// line is what loops keep apart, in bytes: processors fetch the lines of 64 bytes in pairs.
 	line = 128
 
-	// piece is how much of a page is written at once, in bytes. It takes about 0.1 ms to format; the scrape yields after each,
-	// so that a loop that became ready meanwhile waits no longer than that.
+	// piece is how much of a page is written at once, in bytes: enough that what each call of the kernel costs is little beside
+	// what it copies.
 	piece = 64 << 10
 	// room is what is kept beyond a piece, so that one line seldom makes the buffer grow: a line is a few hundred bytes.
 	room = 4 << 10
 
-	// pauseEvery is after how many keys a scrape yields even if they gave no lines: on 64 loops that many take some 0.1 ms.
-	pauseEvery = 256
+	// yieldBytes is after how much of a page, in bytes, a scrape lets others run, so that a loop that became ready meanwhile waits no
+	// longer than that takes: some 0.1 ms to format, and as much in the kernel. It yields no oftener, as on a thread of its own
+	// (see gateway.Metrics) that is two switches of threads, after which a thread that gives way has to wait for its turn.
+	yieldBytes = 8 * piece
+	// yieldCells is after how many cells of loops it does so even if they gave no lines: to add them up takes some 0.1 ms.
+	yieldCells = 4096
 
 	// keptSamples is how many bytes of one metric's samples are kept from one scrape to the next: those of a thousand
 	// endpoints. More are left to the collector of garbage.

@@ -9,8 +9,12 @@ import (
 func (g *Generation) writeRequests(t *text) {
 	begun := false
 	for i, c := range g.codesInOrder {
-		pause(i)
-		for slot, n := range c.sum() {
+		g.pause(i)
+		counts, counted := c.sum()
+		if !counted {
+			continue
+		}
+		for slot, n := range counts {
 			if n == 0 {
 				continue
 			}
@@ -39,7 +43,7 @@ func (g *Generation) writeRequests(t *text) {
 func (g *Generation) writeTimes(t *text, f *Family, part func(*timesCell) *histogram) {
 	begun := false
 	for i, s := range g.timesInOrder {
-		pause(i)
+		g.pause(i)
 		d := s.durations(part)
 		if d.Count == 0 {
 			continue
@@ -48,19 +52,7 @@ func (g *Generation) writeTimes(t *text, f *Family, part func(*timesCell) *histo
 			t.head(f)
 			begun = true
 		}
-		sum := uint64(0)
-		for i, n := range d.Buckets {
-			sum += n
-			b := t.sample(f, "_bucket{", s.labels)
-			b = append(b, `,le="`...)
-			b = append(b, boundTexts[i]...)
-			b = append(b, `"} `...)
-			t.buf = append(strconv.AppendUint(b, sum, 10), '\n')
-		}
-		b := append(t.sample(f, "_sum{", s.labels), "} "...)
-		t.buf = append(appendFloat(b, d.Seconds), '\n')
-		b = append(t.sample(f, "_count{", s.labels), "} "...)
-		t.buf = append(strconv.AppendUint(b, sum, 10), '\n')
+		t.histogram(f, s.labels, &d)
 		t.flushFull()
 		if t.err != nil {
 			return
@@ -68,9 +60,39 @@ func (g *Generation) writeTimes(t *text, f *Family, part func(*timesCell) *histo
 	}
 }
 
+// histogram writes the lines of one. They are nearly all there is of a large page, so what they have in common is put
+// together once, and a count only where it is another than that of the line before.
+func (t *text) histogram(f *Family, labels string, d *Durations) {
+	from := len(t.buf)
+	b := append(t.sample(f, "_bucket{", labels), `,le="`...)
+	same := b[from:]
+	var room [countRoom]byte
+	count := append(room[:0], "0\n"...)
+	sum := uint64(0)
+	for i, n := range d.Buckets {
+		if n > 0 {
+			sum += n
+			count = append(strconv.AppendUint(room[:0], sum, 10), '\n')
+		}
+		if i > 0 {
+			b = append(b, same...)
+		}
+		b = append(b, boundTexts[i]...)
+		b = append(b, count...)
+	}
+	t.buf = b
+	b = append(t.sample(f, "_sum{", labels), "} "...)
+	t.buf = append(appendFloat(b, d.Seconds), '\n')
+	b = append(t.sample(f, "_count{", labels), "} "...)
+	t.buf = append(b, count...)
+}
+
+// countRoom is what the largest count and the end of its line take.
+const countRoom = len("18446744073709551615\n")
+
 // pause lets others run now and then: to add up keys that have counted nothing takes time too, and fills no piece.
-func pause(i int) {
-	if i%pauseEvery == pauseEvery-1 {
+func (g *Generation) pause(i int) {
+	if every := max(1, yieldCells/g.r.loops); i%every == every-1 {
 		runtime.Gosched()
 	}
 }

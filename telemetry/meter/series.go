@@ -61,12 +61,12 @@ func (g *Generation) Series(key Key, pools []string) *Series {
 		}
 		g.series[key] = t
 	}
-	s := &Series{times: t, served: []*codes{g.codes(key, "")}}
+	s := &Series{times: t, served: []*codes{g.codes(t, "")}}
 	for i, pool := range pools {
 		if i >= MaxPools {
 			pool = ""
 		}
-		s.served = append(s.served, g.codes(key, pool))
+		s.served = append(s.served, g.codes(t, pool))
 	}
 	return s
 }

@@ -56,16 +56,16 @@ type codesCell struct {
 // codesPage counts some codes. It fills a pair of cache lines.
 type codesPage [pageCodes]atomic.Uint64
 
-// codes gives the counts of a pool, those of the committed generation if it has them.
-func (g *Generation) codes(key Key, pool string) *codes {
-	k := poolKey{key, pool}
+// codes gives the counts of a pool's answers to the requests of a key, those of the committed generation if it has them.
+func (g *Generation) codes(of *times, pool string) *codes {
+	k := poolKey{of.key, pool}
 	c := g.pools[k]
 	if c == nil {
 		if before := g.r.current.Load(); before != nil {
 			c = before.pools[k]
 		}
 		if c == nil {
-			c = &codes{key: k, labels: key.labels(), pool: escape(pool), cells: make([]atomic.Pointer[codesCell], g.r.loops)}
+			c = &codes{key: k, labels: of.labels, pool: escape(pool), cells: make([]atomic.Pointer[codesCell], g.r.loops)}
 		}
 		g.pools[k] = c
 	}
@@ -89,13 +89,14 @@ func (c *codes) count(loop, status int) {
 	page[slot%pageCodes].Add(1)
 }
 
-// sum adds up what the loops counted.
-func (c *codes) sum() (sum [slots]uint64) {
+// sum adds up what the loops counted. counted reports whether one of them has counted at all, which of most pools of most keys none has.
+func (c *codes) sum() (sum [slots]uint64, counted bool) {
 	for i := range c.cells {
 		cell := c.cells[i].Load()
 		if cell == nil {
 			continue
 		}
+		counted = true
 		for p := range cell.pages {
 			page := cell.pages[p].Load()
 			if page == nil {
@@ -106,7 +107,7 @@ func (c *codes) sum() (sum [slots]uint64) {
 			}
 		}
 	}
-	return sum
+	return sum, counted
 }
 
 // codeTexts are how the slots are called.

@@ -96,7 +96,7 @@ func (g *Generation) writeTallies(t *text, f *Family) {
 		if i == 0 {
 			t.head(f)
 		}
-		pause(i)
+		g.pause(i)
 		b := append(t.sample(f, "{", e.labels), "} "...)
 		t.buf = append(strconv.AppendUint(b, e.sum(), 10), '\n')
 		t.flushFull()

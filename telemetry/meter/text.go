@@ -12,9 +12,10 @@ import (
 // text is a page on its way to a writer: a buffer that is written whenever a piece of it is full. After the writer has
 // failed once, nothing is formatted any more.
 type text struct {
-	buf []byte
-	w   io.Writer
-	err error
+	buf     []byte
+	w       io.Writer
+	err     error
+	written int // bytes since others were let run
 }
 
 var texts = sync.Pool{New: func() any { return &text{buf: make([]byte, 0, piece+room)} }}
@@ -48,11 +49,15 @@ func (t *text) Write(p []byte) (int, error) {
 	return whole, nil
 }
 
-// flushFull writes what is there if it is a piece, and lets others run.
+// flushFull writes what is there if it is a piece, and lets others run now and then: a scrape of many series takes tens of
+// milliseconds, for which loops that became ready are not to wait.
 func (t *text) flushFull() {
-	if len(t.buf) >= piece {
-		t.flush()
-		// A scrape of many series formats for tens of milliseconds: loops that became ready are not to wait for them.
+	if len(t.buf) < piece {
+		return
+	}
+	t.flush()
+	if t.written >= yieldBytes {
+		t.written = 0
 		runtime.Gosched()
 	}
 }
@@ -61,6 +66,7 @@ func (t *text) flush() {
 	if t.err == nil && len(t.buf) > 0 {
 		_, t.err = t.w.Write(t.buf)
 	}
+	t.written += len(t.buf)
 	t.buf = t.buf[:0]
 }
 

@@ -42,11 +42,14 @@ func (r *Registry) Totals() []Totals {
 // Each gives how many requests of each key each pool has answered, "" being the gateway itself, in order of the keys. It is for collectors:
 // cheaper than [Registry.Totals], which adds up durations too.
 func (r *Registry) Each(visit func(key Key, pool string, requests uint64)) {
-	for i, c := range r.current.Load().codesInOrder {
-		pause(i)
+	g := r.current.Load()
+	for i, c := range g.codesInOrder {
+		g.pause(i)
 		var requests uint64
-		for _, n := range c.sum() {
-			requests += n
+		if counts, counted := c.sum(); counted {
+			for _, n := range counts {
+				requests += n
+			}
 		}
 		visit(c.key.Key, c.key.pool, requests)
 	}
@@ -54,7 +57,8 @@ func (r *Registry) Each(visit func(key Key, pool string, requests uint64)) {
 
 func (c *codes) served() Served {
 	s := Served{Pool: c.key.pool}
-	for slot, n := range c.sum() {
+	counts, _ := c.sum()
+	for slot, n := range counts {
 		s.Requests += n
 		switch {
 		case slot == otherCode:
