@@ -19,8 +19,11 @@ const (
 	// bodyBytes bounds a request's body: the largest is a request that is to be explained, whose head the gateway would
 	// take at most a part of.
 	bodyBytes = 64 << 10
-	// maxConnections bounds how many are served at once; with headBytes and bodyBytes it bounds the memory that clients can take
-	// to some 10 MB, answers left aside.
+	// writeBytes is what is gathered of an answer before the kernel is called: a piece of the page of metrics in its frame. With less
+	// each piece takes three calls, one of which gives the client two bytes to wake up for.
+	writeBytes = 72 << 10
+	// maxConnections bounds how many are served at once; with headBytes, bodyBytes and writeBytes it bounds the memory that clients
+	// can take to some 20 MB, answers left aside.
 	maxConnections = 128
 
 	// acceptGap and acceptBurst, requestGap and requestBurst pace connections and requests, whatever becomes of them: what

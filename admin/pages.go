@@ -1,13 +1,10 @@
 package admin
 
 import (
-	"bufio"
 	"bytes"
 	_ "embed"
 	"encoding/json"
 	"fmt"
-	"io"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -57,51 +54,6 @@ func (s *Server) document(r *request) *problem {
 	r.SetContentType(typeJSON)
 	r.SetBody(openAPI)
 	return nil
-}
-
-// metricsPage writes the metrics as they are made, so that a page of megabytes is never there as a whole. What the client keeps
-// waiting is not counted as time taken.
-func (s *Server) metricsPage(r *request) *problem {
-	write := s.metrics.Load()
-	if write == nil {
-		return &problem{404, "no_metrics", "this gateway has no metrics", ""}
-	}
-	r.SetContentType("text/plain; version=0.0.4; charset=utf-8")
-	if r.IsHead() {
-		return nil
-	}
-	select {
-	case s.scrapes <- struct{}{}:
-	default:
-		return &problem{503, "busy", "as many scrapes as may be are under way", "ask again"}
-	}
-	r.SetBodyStreamWriter(func(w *bufio.Writer) {
-		defer func() {
-			<-s.scrapes
-			if bug := recover(); bug != nil {
-				s.log.Error("BUG: admin: metrics", "panic", fmt.Sprint(bug))
-			}
-		}()
-		began := time.Since(s.began)
-		out := &timedWriter{to: w}
-		(*write)(out)
-		s.spent.pay(began, time.Since(s.began)-began-out.waited)
-	})
-	return nil
-}
-
-// timedWriter measures how long writing takes.
-type timedWriter struct {
-	to     io.Writer
-	waited time.Duration
-}
-
-// Write writes on.
-func (w *timedWriter) Write(p []byte) (int, error) {
-	began := time.Now()
-	n, err := w.to.Write(p)
-	w.waited += time.Since(began)
-	return n, err
 }
 
 func (s *Server) configYAML(r *request) *problem {

@@ -1,7 +1,6 @@
 package admin_test
 
 import (
-	"io"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -36,36 +35,6 @@ func TestProfiles(t *testing.T) {
 	first.Send(text("GET", "/debug/pprof/profile?seconds=60", ""))
 	testkit.Until(t, "a profile is being made", func() bool { return d.get("/debug/pprof/heap").StatusCode == 503 })
 	failed(t, "a second one", d.get("/debug/pprof/profile"), 503, "busy")
-}
-
-// The page of metrics is written as it is made, whatever its size; nobody else's is held up by a client that does not read.
-func TestMetricsPage(t *testing.T) {
-	line := strings.Repeat("x", 1023) + "\n"
-	d := bareDesk(t, admin.Settings{}, func(s *admin.Server) {
-		s.SetMetrics(func(w io.Writer) {
-			for range 8 << 10 {
-				if _, err := io.WriteString(w, line); err != nil {
-					return
-				}
-			}
-		})
-	})
-	r := d.get("/metrics")
-	if r.StatusCode != 200 || len(r.Text) != 8<<20 || !strings.HasPrefix(r.Header.Get("Content-Type"), "text/plain; version=0.0.4") {
-		t.Errorf("got %d, %d bytes, %v", r.StatusCode, len(r.Text), r.Header)
-	}
-	for range 3 {
-		deaf := testkit.Dial(t, d.address)
-		deaf.Send(text("GET", "/metrics", ""))
-		if _, err := deaf.Head("GET"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if r := d.get("/metrics"); len(r.Text) != 8<<20 {
-		t.Errorf("beside three that do not read: got %d, %d bytes", r.StatusCode, len(r.Text))
-	}
-	none := bareDesk(t, admin.Settings{}, nil)
-	failed(t, "without metrics", none.get("/metrics"), 404, "no_metrics")
 }
 
 // The console's files are served as what they are, with a policy that lets in nothing from elsewhere.

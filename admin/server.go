@@ -82,6 +82,7 @@ func New(log *slog.Logger, version, config string) *Server {
 		IdleTimeout:                  idleTime,
 		MaxIdleWorkerDuration:        workerTime,
 		ReadBufferSize:               headBytes,
+		WriteBufferSize:              writeBytes,
 		MaxRequestBodySize:           bodyBytes,
 		Concurrency:                  maxConnections,
 		DisablePreParseMultipartForm: true,

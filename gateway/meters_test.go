@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"graygate/internal/testkit"
+	"graygate/telemetry/meter"
 )
 
 // page is a scrape, as one line for each sample, sorted.
@@ -327,4 +328,18 @@ experiments:
 	if again := samples(p, "graygate_experiment_assignments_total"); !slices.Equal(again, got) {
 		t.Errorf("after a reload: got %q, want %q", again, got)
 	}
+}
+
+// A collector's bug is the caller's to deal with, on whatever thread the page is written.
+func TestMetricsPanicWhereTheyWereAskedFor(t *testing.T) {
+	b := testkit.Serve(t, testkit.OK("fine"))
+	p := testkit.Gateway(t, testkit.Config(testkit.Pool(b), nil, ""))
+	p.Meter().Collect(func(page *meter.Page) { page.Counter(&meter.Connections, 1) })
+	defer func() {
+		if got := fmt.Sprint(recover()); !strings.HasPrefix(got, "BUG: a counter graygate_connections") {
+			t.Errorf("got the panic %q", got)
+		}
+	}()
+	p.Metrics(io.Discard)
+	t.Error("the page was written")
 }

@@ -7,19 +7,21 @@ import (
 )
 
 // GiveWay runs work on a thread of its own that gives way to others, and returns when it is done: where the cores are idle it takes as
-// long as without, where they are not it has a tenth of one. Goroutines that the work starts have no part in that. It may be called
-// concurrently.
+// long as without, where they are not it has a tenth of one. Goroutines that the work starts have no part in that. It panics if
+// the work does. It may be called concurrently.
 func GiveWay(work func()) {
-	done := make(chan struct{})
+	done := make(chan any)
 	go func() {
-		defer close(done)
+		defer func() { done <- recover() }()
 		// Never unlocked: the thread ends with the goroutine, since an unprivileged process may lower the priority of a
 		// thread but not raise it again. Go makes new threads from another one meanwhile.
 		runtime.LockOSThread()
 		giveWay()
 		work()
 	}()
-	<-done
+	if bug := <-done; bug != nil {
+		panic(bug)
+	}
 }
 
 const (
