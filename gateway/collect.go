@@ -17,9 +17,12 @@ import (
 
 // What the metrics tell beside the requests: read when they are asked for, from what is kept for other reasons.
 
-// Metrics writes all metrics as a Prometheus page, on a thread that gives way to the loops'. It stops early when w fails. Safe for
-// concurrent use. It panics where a collector does, on the caller's goroutine.
-func (g *Gateway) Metrics(w io.Writer) { priority.GiveWay(func() { g.meter.Write(w) }) }
+// Metrics writes all metrics as a Prometheus page, on a thread that gives way to the loops' as far as it may. It stops early when w fails.
+// Safe for concurrent use. It panics where a collector does, on the caller's goroutine.
+func (g *Gateway) Metrics(w io.Writer) {
+	priority.GiveWay(func() { g.meter.Write(w) })
+	meter.WriteProcess(w)
+}
 
 // Meter is what requests and assignments are counted by. It counts nothing while the config says `metrics: off`.
 func (g *Gateway) Meter() *meter.Registry { return g.meter }

@@ -1,18 +1,26 @@
 package priority
 
 import (
+	"fmt"
 	"runtime"
+	"runtime/debug"
 
 	"golang.org/x/sys/unix"
 )
 
 // GiveWay runs work on a thread of its own that gives way to others, and returns when it is done: where the cores are idle it takes as
-// long as without, where they are not it has a tenth of one. Goroutines that the work starts have no part in that. It panics if
-// the work does. It may be called concurrently.
+// long as without, where they are not it has a tenth of one. Goroutines that the work starts have no part in that. If the
+// work panics so does GiveWay, with an error that has the work's stack. It may be called concurrently.
 func GiveWay(work func()) {
-	done := make(chan any)
+	done := make(chan error)
 	go func() {
-		defer func() { done <- recover() }()
+		defer func() {
+			var err error
+			if bug := recover(); bug != nil {
+				err = fmt.Errorf("%v\n%s", bug, debug.Stack())
+			}
+			done <- err
+		}()
 		// Never unlocked: the thread ends with the goroutine, since an unprivileged process may lower the priority of a
 		// thread but not raise it again. Go makes new threads from another one meanwhile.
 		runtime.LockOSThread()

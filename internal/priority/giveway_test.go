@@ -1,6 +1,7 @@
 package priority
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
@@ -34,3 +35,15 @@ func TestGiveWay(t *testing.T) {
 	}
 	threads.Wait()
 }
+
+// A bug of the work is its caller's, and where it was is told.
+func TestGiveWayPanics(t *testing.T) {
+	defer func() {
+		if err, is := recover().(error); !is || !strings.HasPrefix(err.Error(), "a bug\n") || !strings.Contains(err.Error(), "work(") {
+			t.Errorf("got %v, want an error with the work's stack", err)
+		}
+	}()
+	GiveWay(work)
+}
+
+func work() { panic("a bug") }

@@ -13,6 +13,8 @@ import (
 
 	"github.com/VictoriaMetrics/metricsql"
 	"github.com/goccy/go-yaml"
+
+	"graygate/telemetry/meter"
 )
 
 const (
@@ -227,6 +229,7 @@ func thereIs(t *testing.T, recorded ...string) sampled {
 	r := full(t, "shop", "beta", "stable")
 	var page strings.Builder
 	r.Write(&page)
+	meter.WriteProcess(&page)
 	all := samplesOf(page.String())
 	for _, name := range append(recorded, "up") {
 		for _, gray := range []string{"true", "false"} {

@@ -198,6 +198,7 @@ func TestPageOfHostileNames(t *testing.T) {
 			r := full(t, name, name, name)
 			var page strings.Builder
 			r.Write(&page)
+			meter.WriteProcess(&page)
 			families := parse(t, page.String())
 			for _, f := range meter.Families() {
 				got := families[f.Name]

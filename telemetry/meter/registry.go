@@ -128,12 +128,20 @@ func (g *Generation) Commit() {
 // Folded is how many keys are counted under [FoldedService] for want of room.
 func (g *Generation) Folded() int { return g.folded }
 
-// Write writes the page: what was counted, what the collectors give, what is in [Registry.Set], the process and the Go
-// runtime. It stops early when w fails. No lock is held while w is written to, so a slow reader disturbs nobody.
+// Write writes the page but for what [WriteProcess] does: what was counted, what the collectors give, what is in [Registry.Set]. It
+// stops early when w fails. No lock is held while w is written to, so a slow reader disturbs nobody.
 func (r *Registry) Write(w io.Writer) {
 	t := takeText(w)
 	defer t.give()
 	r.set.WritePrometheus(t)
+	t.flush()
+}
+
+// WriteProcess writes what there is to tell of the process and of the Go runtime. It stops the world for some microseconds, so it
+// is no work for a thread that gives way: all others would wait until it has its turn.
+func WriteProcess(w io.Writer) {
+	t := takeText(w)
+	defer t.give()
 	// Not the open descriptors: the library lists them one by one, and there may be 100,000 of them.
 	metrics.WriteProcessMetrics(t)
 	t.flush()
