@@ -75,6 +75,7 @@ func (g *Gateway) collectCounters(p *meter.Page) {
 	p.Counter(&meter.Refused, c.Shed, "overload")
 	p.Counter(&meter.Refused, c.Limited, "rate_limit")
 	p.Counter(&meter.Refused, c.Crowded, "concurrency")
+	p.Counter(&meter.SentAway, c.SentAway)
 	p.Counter(&meter.Dials, c.Dials)
 	p.Counter(&meter.DialFailures, c.DialFails)
 	p.Counter(&meter.Relays, c.Relays)

@@ -75,7 +75,7 @@ type Counters struct {
 	DialFails uint64  `json:"dial_failures"`
 	Relays    uint64  `json:"relays"`
 	Panics    uint64  `json:"panics"`
-	SentAway  uint64  `json:"-"` // connections that ended with their answer as the machine was strained
+	SentAway  uint64  `json:"sent_away"` // connections that ended with their answer as the machine was strained
 	Received  uint64  `json:"received_bytes"`
 	Sent      uint64  `json:"sent_bytes"`
 

@@ -21,5 +21,5 @@ const (
 	KindEndpointBreaker = "endpoint_breaker" // From and To are states of the endpoint's breaker
 	KindPanic           = "panic"            // From and To are off and on: too few endpoints of a pool can be asked
 	KindDiscovery       = "discovery"        // an endpoint was added or removed, or a source cannot be asked
-	KindOverload        = "overload"         // From and To are off and on: the machine is saturated
+	KindOverload        = "overload"         // From and To are off, strained and on: how near the machine is to its bounds, or over
 )

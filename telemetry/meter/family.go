@@ -23,7 +23,7 @@ func init() {
 	families = []*Family{
 		&Requests, &RequestDuration, &UpstreamDuration, &UnitMissing,
 		&Connections, &ConnectionsTotal, &ConnectionsRefused, &Received, &Sent,
-		&Retries, &Fallbacks, &Hedges, &HedgesWon, &Queued, &Refused, &Dials, &DialFailures, &Relays, &Panics,
+		&Retries, &Fallbacks, &Hedges, &HedgesWon, &Queued, &Refused, &SentAway, &Dials, &DialFailures, &Relays, &Panics,
 		&BreakerState, &EndpointUp, &ProbeResults, &Events,
 		&ConfigGeneration, &Reloads, &LastReloadSuccessful, &LastReloadTime,
 		&Assignments, &SampleRatioMismatch, &SampleRatioEvidence, &SampledUnits, &SamplesDropped, &LayerUnitMissing,
@@ -84,6 +84,8 @@ var (
 		"Requests that waited for an endpoint to have room.")
 	Refused = family("counter", "graygate_refused_total",
 		"Requests that the gateway refused for a limit's sake: rate_limit, concurrency, or overload of the machine.", "reason")
+	SentAway = family("counter", "graygate_sent_away_total",
+		"Clients' connections that ended with their answer because the machine is near a bound of overload, so that the next one leads elsewhere.")
 	Dials = family("counter", "graygate_dials_total",
 		"Connections to endpoints that were begun by the loops.")
 	DialFailures = family("counter", "graygate_dial_failures_total",
