@@ -4,7 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 	"time"
+
+	"github.com/klauspost/compress/gzip"
 )
 
 // metricsPage answers with the metrics, which are written as they are made: a page of megabytes is never there as a whole.
@@ -14,6 +17,11 @@ func (s *Server) metricsPage(r *request) *problem {
 		return &problem{404, "no_metrics", "this gateway has no metrics", ""}
 	}
 	r.SetContentType("text/plain; version=0.0.4; charset=utf-8")
+	r.Response.Header.Add("Vary", "Accept-Encoding")
+	packed := !isLocal(r.LocalAddr()) && r.Request.Header.HasAcceptEncoding("gzip")
+	if packed {
+		r.Response.Header.SetContentEncoding("gzip")
+	}
 	if r.IsHead() {
 		return nil
 	}
@@ -22,16 +30,27 @@ func (s *Server) metricsPage(r *request) *problem {
 	default:
 		return &problem{503, "busy", "as many scrapes as may be are under way", "ask again"}
 	}
-	r.SetBodyStream(&page{s: s, write: *write}, -1)
+	r.SetBodyStream(&page{s: s, write: *write, packed: packed}, -1)
 	return nil
 }
 
 // page is the body of such an answer. It has one of the places of its server's scrapes, until it is closed. It is used by one goroutine.
 type page struct {
-	s     *Server
-	write func(io.Writer)
-	over  bool // the place is given back
+	s      *Server
+	write  func(io.Writer)
+	packed bool // by gzip
+	over   bool // the place is given back
 }
+
+// packers pack pages that go to another machine to a twentieth of their size, in three times the time that it takes to make them: a page of
+// 28 MB is a quarter of a second on a wire of 1 Gbit/s. On this machine it would cost both sides more than it saves.
+var packers = sync.Pool{New: func() any {
+	packer, err := gzip.NewWriterLevel(nil, gzip.BestSpeed)
+	if err != nil {
+		panic("BUG: " + err.Error())
+	}
+	return packer
+}}
 
 // WriteTo writes the page, each piece as it comes from what makes it: with a pipe between the two, and fasthttp reading it by 4 KiB,
 // that took several times as long as to make the page. The time is paid from the allowance, but for what the client keeps waiting.
@@ -46,7 +65,15 @@ func (p *page) WriteTo(w io.Writer) (n int64, err error) {
 			err = errUnfinished
 		}
 	}()
-	p.write(out)
+	if !p.packed {
+		p.write(out)
+		return
+	}
+	packer := packers.Get().(*gzip.Writer)
+	packer.Reset(out)
+	p.write(packer)
+	_ = packer.Close() // an error is the writer's, which out has kept
+	packers.Put(packer)
 	return
 }
 

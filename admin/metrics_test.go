@@ -1,6 +1,8 @@
 package admin_test
 
 import (
+	"bytes"
+	"compress/gzip"
 	"fmt"
 	"io"
 	"log/slog"
@@ -135,6 +137,80 @@ func TestMetricsOverTheWire(t *testing.T) {
 	if h := c.Do(text("HEAD", "/metrics", "")); h.StatusCode != 200 || h.Text != "" {
 		t.Errorf("HEAD: got %d %q", h.StatusCode, h.Text)
 	}
+}
+
+// far makes connections look as if they came from another machine.
+type far struct{ net.Listener }
+
+type farConn struct{ net.Conn }
+
+func (l far) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	return farConn{c}, err
+}
+
+func (farConn) LocalAddr() net.Addr { return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 9901} }
+
+// The page is packed for other machines that say that they can unpack it, and for nobody else.
+func TestPackedMetrics(t *testing.T) {
+	var want strings.Builder
+	write := func(w io.Writer) {
+		for i := range 100_000 {
+			if _, err := fmt.Fprintf(w, "graygate_requests_total{i=\"%d\"} %d\n", i%100, i*7919); err != nil {
+				return
+			}
+		}
+	}
+	write(&want)
+	row := func(what string, outside bool, accept, encoding string) {
+		t.Helper()
+		s := admin.New(slog.New(slog.DiscardHandler), "test", "test.yaml")
+		t.Cleanup(s.Close)
+		s.SetMetrics(write)
+		socket, err := net.Listen("tcp", testkit.Listen)
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := socket.Addr().String()
+		host := address
+		if outside {
+			socket, host = far{socket}, "192.0.2.1:9901"
+		}
+		if err := s.Listen(admin.Settings{Address: address}, socket); err != nil {
+			t.Fatal(err)
+		}
+		c := testkit.Dial(t, address)
+		for range 2 { // the second time with a packer that was used
+			c.Send("GET /metrics HTTP/1.1\r\nHost: " + host + "\r\nAccept-Encoding: " + accept + "\r\n\r\n")
+			r, err := c.Head("GET")
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(r.Body)
+			if err != nil || r.StatusCode != 200 || r.Header.Get("Content-Encoding") != encoding || r.Header.Get("Vary") != "Accept-Encoding" {
+				t.Fatalf("%s: got %d, %v, %v", what, r.StatusCode, r.Header, err)
+			}
+			if encoding != "" {
+				if len(body) > want.Len()/4 {
+					t.Errorf("%s: %d bytes of %d are left", what, len(body), want.Len())
+				}
+				unpack, err := gzip.NewReader(bytes.NewReader(body))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if body, err = io.ReadAll(unpack); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if string(body) != want.String() {
+				t.Errorf("%s: got another page, of %d bytes", what, len(body))
+			}
+		}
+	}
+	row("another machine that can", true, "zstd;q=0.9, gzip;q=0.5", "gzip")
+	row("another machine that cannot", true, "identity", "")
+	row("another machine that will not", true, "gzip;q=0", "")
+	row("this machine", false, "gzip", "")
 }
 
 // So many pages are written at once and no more; whoever goes in the middle leaves the place to others.
