@@ -24,7 +24,8 @@ func (g *Gateway) openAccess(c config.AccessLog) (*accessSink, error) {
 	if c.To == "off" {
 		return nil, nil
 	}
-	log, err := telemetry.OpenAccessLog(telemetry.AccessOptions{To: c.To, Format: c.Format, Fields: c.Fields, Dropped: &g.accessDropped})
+	log, err := telemetry.OpenAccessLog(telemetry.AccessOptions{To: c.To, Format: c.Format, Fields: c.Fields,
+		Pens: len(g.loops) + 1, Dropped: &g.accessDropped})
 	if err != nil {
 		return nil, err
 	}
@@ -85,32 +86,40 @@ func (l *loop) describe(ex *exchange, r *http1.Request) {
 	}
 }
 
-// logExchange hands the exchange to the access log, if it is one that the log wants.
+// logExchange writes the exchange into the access log, if it is one that the log wants.
 func (g *Gateway) logExchange(ex *exchange) {
-	a := g.access.Load()
-	if a == nil || !a.records(ex) {
-		return
+	for a := g.access.Load(); a != nil && a.records(ex); a = g.access.Load() {
+		var rec telemetry.Record
+		ex.fillRecord(&rec)
+		if n := &ex.notes; a.wants.TraceID && ex.span.TraceID != [16]byte{} {
+			from := len(n.text)
+			n.text = hex.AppendEncode(n.text, ex.span.TraceID[:])
+			rec.TraceID = unsafeString(n.text[from:])
+		}
+		if a.log.Put(g.pen(ex), &rec) {
+			return
+		} // else: a reload has closed it just now, and put another into force
 	}
-	rec := a.log.Take()
-	fillRecord(rec, ex)
-	if a.wants.TraceID && ex.span.TraceID != [16]byte{} {
-		rec.TraceID = hex.AppendEncode(rec.TraceID, ex.span.TraceID[:])
-	}
-	a.log.Put(rec)
 }
 
-func fillRecord(rec *telemetry.Record, ex *exchange) {
+// pen is which pen of the access log writes of the exchange: its loop's, or the one that all relays share, so that a loop waits for
+// none of them.
+func (g *Gateway) pen(ex *exchange) int {
+	if ex.d == nil { // it has left its loop
+		return len(g.loops)
+	}
+	return ex.loop
+}
+
+// fillRecord tells a record of the exchange, from which it borrows.
+func (ex *exchange) fillRecord(rec *telemetry.Record) {
 	rec.Time = ex.began
 	rec.Duration = time.Duration(ex.overAt - ex.arrivedAt)
 	rec.Client = ex.client
 	n := &ex.notes
-	rec.Method = append(rec.Method, n.of(ofMethod)...)
-	rec.Target = append(rec.Target, n.of(ofTarget)...)
-	rec.Host = append(rec.Host, n.of(ofHost)...)
-	rec.UserAgent = append(rec.UserAgent, n.of(ofAgent)...)
-	rec.Referer = append(rec.Referer, n.of(ofReferer)...)
-	rec.RequestID = append(rec.RequestID, n.of(ofRequestID)...)
-	rec.Experiments = append(rec.Experiments, n.of(ofExperiments)...)
+	rec.Method, rec.Target, rec.Host = n.view(ofMethod), n.view(ofTarget), n.view(ofHost)
+	rec.UserAgent, rec.Referer = n.view(ofAgent), n.view(ofReferer)
+	rec.RequestID, rec.Experiments = n.view(ofRequestID), n.view(ofExperiments)
 	if len(rec.Method) > 0 {
 		rec.Protocol = protocols[min(ex.minor, 1)]
 	}

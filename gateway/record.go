@@ -46,6 +46,9 @@ func (n *notes) mark(p part, from int) { n.at[p].from, n.at[p].to = int32(from),
 // of gives a part, empty if it was not noted; borrowed until the notes change.
 func (n *notes) of(p part) []byte { return n.text[n.at[p].from:n.at[p].to] }
 
+// view is the same as a text.
+func (n *notes) view(p part) string { return unsafeString(n.of(p)) }
+
 // record tells of a finished exchange. It may be called from any goroutine, once.
 func (g *Gateway) record(ex *exchange) {
 	if ex.overAt == 0 {

@@ -4,161 +4,176 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"time"
 )
 
 // AccessFields are the names of all that a line can have, those of [DefaultAccessFields] first.
-func AccessFields() []string {
-	names := make([]string, len(accessFields))
-	for i := range accessFields {
-		names[i] = accessFields[i].name
-	}
-	return names
-}
+func AccessFields() []string { return slices.Clone(fieldNames[:]) }
 
 // DefaultAccessFields are the names of what a line has unless something else is asked for, in that order.
 func DefaultAccessFields() []string { return AccessFields()[:usualFields] }
 
-// accessField is one thing that a line can tell. It has one of text, bytes and plain; what they give nothing of is left out of the
-// line.
-type accessField struct {
-	name   string
-	always bool // text and bytes are written even if empty
-	quoted bool // plain is a text
+// field is one thing that a line can tell. What a record has nothing of is left out of its line, unless it is one of those that
+// every line has.
+type field uint8
 
-	text  func(r *Record) string
-	bytes func(r *Record) []byte
-	plain func(b []byte, r *Record) []byte // appends what needs no escapes
-}
+const (
+	fieldTime field = iota
+	fieldClient
+	fieldMethod
+	fieldHost
+	fieldTarget
+	fieldStatus
+	fieldBytesOut
+	fieldDuration
+	fieldRoute
+	fieldTag
+	fieldPool
+	fieldAttempts
+	fieldRule
+	fieldExperiments
+	fieldUpstream
+	fieldRequestID
+	fieldFallback
+	fieldError
+	fieldCut
+	usualFields // how many are written by default: those before this
+)
 
-// usualFields is how many fields at the beginning of accessFields are written by default.
-const usualFields = 19
+const (
+	fieldProtocol = usualFields + iota
+	fieldBytesIn
+	fieldTook
+	fieldRetries
+	fieldTraceID
+	fieldUserAgent
+	fieldReferer
+	allFields
+)
 
-var accessFields = [...]accessField{
-	{name: "time", quoted: true, plain: func(b []byte, r *Record) []byte { return appendSecond(b, r.Time) }},
-	{name: "client", always: true, text: func(r *Record) string { return r.Client }},
-	{name: "method", always: true, bytes: func(r *Record) []byte { return r.Method }},
-	{name: "host", always: true, bytes: func(r *Record) []byte { return r.Host }},
-	{name: "target", always: true, bytes: func(r *Record) []byte { return r.Target }},
-	{name: "status", plain: func(b []byte, r *Record) []byte { return strconv.AppendInt(b, int64(r.Status), 10) }},
-	{name: "bytes_out", plain: func(b []byte, r *Record) []byte { return strconv.AppendInt(b, r.BytesOut, 10) }},
-	{name: "duration_ms", plain: func(b []byte, r *Record) []byte { return appendMillis(b, r.Duration) }},
-	{name: "route", text: func(r *Record) string { return r.Route }},
-	{name: "tag", text: func(r *Record) string { return r.Tag }},
-	{name: "pool", text: func(r *Record) string { return r.Pool }},
-	{name: "attempts", plain: func(b []byte, r *Record) []byte { return appendRouted(b, r, r.Attempts) }},
-	{name: "rule", text: func(r *Record) string { return r.Rule }},
-	{name: "experiments", bytes: func(r *Record) []byte { return r.Experiments }},
-	{name: "upstream", text: func(r *Record) string { return r.Upstream }},
-	{name: "request_id", bytes: func(r *Record) []byte { return r.RequestID }},
-	{name: "fallback", plain: func(b []byte, r *Record) []byte { return appendTrue(b, r.Fallback) }},
-	{name: "error", text: func(r *Record) string { return r.Error }},
-	{name: "cut", plain: func(b []byte, r *Record) []byte { return appendTrue(b, r.Cut) }},
-
-	{name: "protocol", text: func(r *Record) string { return r.Protocol }},
-	{name: "bytes_in", plain: func(b []byte, r *Record) []byte { return strconv.AppendInt(b, r.BytesIn, 10) }},
-	{name: "upstream_ms", plain: func(b []byte, r *Record) []byte {
-		if r.Took == 0 {
-			return b
-		}
-		return appendMillis(b, r.Took)
-	}},
-	{name: "retries", plain: func(b []byte, r *Record) []byte { return appendRouted(b, r, r.Retries) }},
-	{name: "trace_id", bytes: func(r *Record) []byte { return r.TraceID }},
-	{name: "user_agent", bytes: func(r *Record) []byte { return r.UserAgent }},
-	{name: "referer", bytes: func(r *Record) []byte { return r.Referer }},
-}
-
-// second is the text of one second, which is the same for all records of it.
-type second struct {
-	at   int64
-	zone *time.Location
-	text string
-}
-
-var lastSecond atomic.Pointer[second]
-
-// appendSecond writes a time as RFC 3339 does, to the second. Safe for concurrent use.
-func appendSecond(b []byte, t time.Time) []byte {
-	s := lastSecond.Load()
-	if at := t.Unix(); s == nil || s.at != at || s.zone != t.Location() {
-		s = &second{at, t.Location(), t.Format(time.RFC3339)}
-		lastSecond.Store(s)
-	}
-	return append(b, s.text...)
+var fieldNames = [allFields]string{
+	"time", "client", "method", "host", "target", "status", "bytes_out", "duration_ms", "route", "tag", "pool", "attempts", "rule",
+	"experiments", "upstream", "request_id", "fallback", "error", "cut",
+	"protocol", "bytes_in", "upstream_ms", "retries", "trace_id", "user_agent", "referer",
 }
 
 // fieldsOf finds fields by their names.
-func fieldsOf(names []string) []accessField {
-	found := make([]accessField, len(names))
+func fieldsOf(names []string) []field {
+	found := make([]field, len(names))
 	for i, name := range names {
-		at := slices.IndexFunc(accessFields[:], func(f accessField) bool { return f.name == name })
+		at := slices.Index(fieldNames[:], name)
 		if at < 0 {
 			panic("BUG: no field of the access log is called " + name)
 		}
-		found[i] = accessFields[at]
+		found[i] = field(at)
 	}
 	return found
 }
 
-func wantsOf(names []string) Wants {
+func wantsOf(fields []field) Wants {
 	return Wants{
-		UserAgent: slices.Contains(names, "user_agent"), Referer: slices.Contains(names, "referer"), TraceID: slices.Contains(names, "trace_id"),
+		UserAgent: slices.Contains(fields, fieldUserAgent), Referer: slices.Contains(fields, fieldReferer),
+		TraceID: slices.Contains(fields, fieldTraceID),
 	}
 }
 
-// jsonLines writes records as JSON objects, one a line. The plain way to say the same is in the tests, by zerolog.
-type jsonLines struct{ fields []jsonField }
+// always reports whether every line has the field, be it empty. Numbers that every request has are never empty.
+func (f field) always() bool { return f >= fieldClient && f <= fieldTarget }
 
-type jsonField struct {
-	accessField
-	begin string // `,"name":`, and the quote that begins a text
+// text gives what a field of text says. false: the field is none.
+func (r *Record) text(f field) (s string, is bool) {
+	switch f {
+	case fieldClient:
+		return r.Client, true
+	case fieldMethod:
+		return r.Method, true
+	case fieldHost:
+		return r.Host, true
+	case fieldTarget:
+		return r.Target, true
+	case fieldRoute:
+		return r.Route, true
+	case fieldTag:
+		return r.Tag, true
+	case fieldPool:
+		return r.Pool, true
+	case fieldRule:
+		return r.Rule, true
+	case fieldExperiments:
+		return r.Experiments, true
+	case fieldUpstream:
+		return r.Upstream, true
+	case fieldRequestID:
+		return r.RequestID, true
+	case fieldError:
+		return r.Error, true
+	case fieldProtocol:
+		return r.Protocol, true
+	case fieldTraceID:
+		return r.TraceID, true
+	case fieldUserAgent:
+		return r.UserAgent, true
+	case fieldReferer:
+		return r.Referer, true
+	}
+	return "", false
 }
 
-func newJSONLines(names []string) *jsonLines {
-	j := &jsonLines{}
-	for _, f := range fieldsOf(names) {
-		begin := `,"` + f.name + `":`
-		if f.plain == nil || f.quoted {
-			begin += `"`
-		}
-		j.fields = append(j.fields, jsonField{f, begin})
+// has reports whether the record has something to say of a field that is no text.
+func (r *Record) has(f field) bool {
+	switch f {
+	case fieldAttempts, fieldRetries: // only requests have them that were sent somewhere
+		return r.Route != ""
+	case fieldFallback:
+		return r.Fallback
+	case fieldCut:
+		return r.Cut
+	case fieldTook:
+		return r.Took != 0
 	}
-	return j
+	return true
 }
 
-func (j *jsonLines) append(b []byte, r *Record) []byte {
-	start := len(b)
-	for i := range j.fields {
-		f := &j.fields[i]
-		before := len(b)
-		b = append(b, f.begin...)
-		from := len(b)
-		switch {
-		case f.text != nil:
-			b = appendJSONText(b, f.text(r))
-		case f.bytes != nil:
-			b = appendJSONText(b, f.bytes(r))
-		default:
-			b = f.plain(b, r)
-		}
-		switch {
-		case len(b) == from && !f.always:
-			b = b[:before]
-		case f.plain == nil || f.quoted:
-			b = append(b, '"')
-		}
+// appendPlain writes what a field says that is no text, and that the record has: nothing in it needs an escape.
+func (r *Record) appendPlain(b []byte, f field, s *second) []byte {
+	switch f {
+	case fieldTime:
+		return s.append(b, r.Time)
+	case fieldStatus:
+		return strconv.AppendInt(b, int64(r.Status), 10)
+	case fieldBytesOut:
+		return strconv.AppendInt(b, r.BytesOut, 10)
+	case fieldBytesIn:
+		return strconv.AppendInt(b, r.BytesIn, 10)
+	case fieldDuration:
+		return appendMillis(b, r.Duration)
+	case fieldTook:
+		return appendMillis(b, r.Took)
+	case fieldAttempts:
+		return strconv.AppendInt(b, int64(r.Attempts), 10)
+	case fieldRetries:
+		return strconv.AppendInt(b, int64(r.Retries), 10)
+	case fieldFallback, fieldCut:
+		return append(b, "true"...)
 	}
-	if len(b) == start {
-		return append(b, "{}\n"...) // of what was asked for, this request has nothing
-	}
-	b[start] = '{' // in the place of the first comma
-	return append(b, "}\n"...)
+	panic("BUG: a text is no plain field: " + fieldNames[f])
 }
 
-// journalName is what a field is called in the journal.
-func journalName(name string) string { return "GRAYGATE_" + strings.ToUpper(name) }
+// second is the text of one second, which is the same for most records that come after one another. For one goroutine.
+type second struct {
+	at   int64
+	zone *time.Location // nil: there is none yet
+	text []byte
+}
+
+// append writes a time as RFC 3339 does, to the second.
+func (s *second) append(b []byte, t time.Time) []byte {
+	if at, zone := t.Unix(), t.Location(); s.at != at || s.zone != zone {
+		s.at, s.zone = at, zone
+		s.text = t.AppendFormat(s.text[:0], time.RFC3339)
+	}
+	return append(b, s.text...)
+}
 
 // appendMillis writes milliseconds, to the microsecond.
 func appendMillis(b []byte, d time.Duration) []byte {
@@ -177,18 +192,5 @@ func appendMillis(b []byte, d time.Duration) []byte {
 	return b
 }
 
-// appendRouted writes a number that only requests have which were sent somewhere.
-func appendRouted(b []byte, r *Record, n int) []byte {
-	if r.Route == "" {
-		return b
-	}
-	return strconv.AppendInt(b, int64(n), 10)
-}
-
-// appendTrue writes a switch that is on.
-func appendTrue(b []byte, on bool) []byte {
-	if on {
-		return append(b, "true"...)
-	}
-	return b
-}
+// journalName is what a field is called in the journal.
+func journalName(f field) string { return "GRAYGATE_" + strings.ToUpper(fieldNames[f]) }

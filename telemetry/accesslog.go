@@ -8,15 +8,19 @@ import (
 	"time"
 )
 
-// AccessLog writes records, in a goroutine of its own. Its methods may be called concurrently.
+// AccessLog writes records. Whoever has one writes it as a line into a pen of its own, at once, and hands a batch of lines to a
+// goroutine that writes them to the file. Its methods may be called concurrently.
 type AccessLog struct {
 	wants    Wants
-	encoding encoding
+	encoder  encoder
 	target   target
-	queue    chan *Record
-	free     chan *Record
-	waiting  atomic.Int64 // bytes of the texts of the records in queue
+	pens     []pen
+	queue    chan *batch
+	free     chan *batch
+	waiting  atomic.Int64 // bytes of the batches in queue, and of the one that is being written
+	armed    atomic.Bool  // the writer is going to look at the pens; see (*AccessLog).run
 	dropped  *atomic.Uint64
+	begun    chan struct{} // a pen has something, and the writer is not armed
 	wake     chan struct{} // the target has something new to see to
 	stop     chan struct{} // closed by Close; the queue never is, so that a late Put does no harm
 	done     chan struct{}
@@ -29,6 +33,7 @@ type AccessOptions struct {
 	To      string         // "stdout", "stderr", "journald", or the path of a file, which is appended to and made with mode 0640
 	Format  string         // a Format constant; "" is FormatJSON
 	Fields  []string       // of [AccessFields], in the order of the lines; nil is [DefaultAccessFields]. FormatCombined has no use for it
+	Pens    int            // how many write at the same time, each with a pen of its own; 0: one
 	Dropped *atomic.Uint64 // what counts the records that are lost; nil: one of the log's own
 }
 
@@ -51,11 +56,16 @@ func OpenAccessLog(o AccessOptions) (*AccessLog, error) {
 }
 
 func newAccessLog(o AccessOptions, to target) *AccessLog {
+	pens := max(o.Pens, 1)
+	_, journal := to.(*journalTarget)
 	l := &AccessLog{
 		target:   to,
-		queue:    make(chan *Record, accessLogQueue),
-		free:     make(chan *Record, accessLogQueue),
+		encoder:  newEncoder(o, journal),
+		pens:     make([]pen, pens),
+		queue:    make(chan *batch, accessLogQueue),
+		free:     make(chan *batch, pens+accessLogSpare),
 		dropped:  o.Dropped,
+		begun:    make(chan struct{}, 1),
 		wake:     make(chan struct{}, 1),
 		stop:     make(chan struct{}),
 		done:     make(chan struct{}),
@@ -64,29 +74,8 @@ func newAccessLog(o AccessOptions, to target) *AccessLog {
 	if l.dropped == nil {
 		l.dropped = new(atomic.Uint64)
 	}
-	fields := o.Fields
-	if fields == nil {
-		fields = DefaultAccessFields()
-	}
-	_, journal := to.(*journalTarget)
-	switch {
-	case o.Format == FormatCombined:
-		l.encoding, l.wants = combinedLines{}, Wants{UserAgent: true, Referer: true}
-		if journal {
-			l.encoding = newJournalEntries(nil)
-		}
-	case journal:
-		l.encoding, l.wants = newJournalEntries(fields), wantsOf(fields)
-	default:
-		l.encoding, l.wants = newJSONLines(fields), wantsOf(fields)
-	}
+	l.wants = l.encoder.wants()
 	return l
-}
-
-// encoding turns records into bytes. It is the writer's alone.
-type encoding interface {
-	// append writes the record behind b.
-	append(b []byte, r *Record) []byte
 }
 
 // target is where the bytes go. write and close are the writer's alone; the others may be called concurrently with them.
@@ -104,34 +93,6 @@ type target interface {
 
 // Wants are the parts of requests that the log writes and that are worth keeping for it alone.
 func (l *AccessLog) Wants() Wants { return l.wants }
-
-// Take gives an empty record.
-func (l *AccessLog) Take() *Record {
-	select {
-	case r := <-l.free:
-		r.empty()
-		return r
-	default:
-		return &Record{}
-	}
-}
-
-// Put hands the record to the writer. If the writer is behind by more than its queue holds, the record is dropped
-// and counted; Put never blocks.
-// After Close what is put is lost.
-func (l *AccessLog) Put(r *Record) {
-	size := r.size()
-	if l.waiting.Add(size) <= accessLogBytes {
-		select {
-		case l.queue <- r:
-			return
-		default:
-		}
-	}
-	l.waiting.Add(-size)
-	l.dropped.Add(1)
-	l.release(r)
-}
 
 // Dropped is how many records were lost: the writer was behind, or what it writes to took nothing. With
 // [AccessOptions].Dropped it is what that says.
@@ -151,8 +112,8 @@ func (l *AccessLog) Reopen() error {
 	return nil
 }
 
-// Close writes what is queued and closes the file. If what it is written to takes nothing for two seconds, it is left to itself, and what
-// is queued may be lost.
+// Close writes what was put and closes the file. If what it is written to takes nothing for two seconds, it is left to itself, and what
+// waits may be lost.
 func (l *AccessLog) Close() {
 	l.close.Do(func() { close(l.stop) })
 	patience := time.NewTimer(l.patience)
@@ -164,87 +125,93 @@ func (l *AccessLog) Close() {
 	}
 }
 
-func (l *AccessLog) release(r *Record) {
-	if r.room() > accessLogKept {
-		return
-	}
-	select {
-	case l.free <- r:
-	default:
-	}
-}
-
-// run writes until Close, and then what is queued. It waits for the first record, and then looks every moment for what has come: to be
-// woken and to write for every record would cost the loops, which wake it, more than all else that is told of a request. What is
-// gathered is written then, so that a reader never waits for the next request.
+// run writes until Close, and then what there is. Full batches come by the queue. What is less it fetches from the pens, a moment
+// after the first line: to be woken for every line would cost the loops, which wake it, more than all else that is told of a
+// request. A pen that begins a batch while nobody is going to look at it says so, and that arms the writer: it looks again and again
+// as long as it finds something.
 func (l *AccessLog) run() {
 	defer close(l.done)
 	defer l.target.close()
-	b, records := make([]byte, 0, accessLogBuffer), 0
 	moment := time.NewTimer(accessLogMoment)
 	defer moment.Stop()
-	busy := false // records have come just now: more will
 	for {
-		if busy && len(l.queue) == 0 {
-			l.pause(moment)
-		}
-		busy = false
-		r, more := l.next()
-		if !more {
+		select {
+		case b := <-l.queue:
+			l.write(b)
+		case <-l.begun:
+			moment.Reset(accessLogMoment)
+		case <-moment.C:
+			l.armed.Store(false) // before the pens are looked at: one that begins after that says so
+			if l.fetch() {
+				l.armed.Store(true)
+				moment.Reset(accessLogMoment)
+			}
+		case <-l.wake:
+			l.target.write(nil, 0)
+		case <-l.stop:
+			l.finish()
 			return
 		}
-		if r == nil { // woken
-			l.target.write(nil, 0)
-			continue
-		}
-		b = l.encoding.append(b, r)
-		records++
-		l.waiting.Add(-r.size())
-		l.release(r)
-		if !l.target.each() && len(b) < accessLogBuffer {
-			if records == 1 && len(l.queue) == 0 {
-				l.pause(moment)
-			}
-			if len(l.queue) > 0 {
-				continue
-			}
-			busy = true
-		}
-		l.dropped.Add(uint64(l.target.write(b, records)))
-		if cap(b) > 4*accessLogBuffer {
-			b = make([]byte, 0, accessLogBuffer)
-		}
-		b, records = b[:0], 0
 	}
 }
 
-// pause waits a moment, and not for the queue: who waits for that has to be woken.
-func (l *AccessLog) pause(moment *time.Timer) {
-	moment.Reset(accessLogMoment)
-	select {
-	case <-moment.C:
-	case <-l.stop:
+// fetch writes what the pens have gathered. false: they had nothing.
+func (l *AccessLog) fetch() (found bool) {
+	for i := range l.pens {
+		p := &l.pens[i]
+		p.mu.Lock()
+		if p.batch != nil {
+			found = true
+			l.handOver(p) // by the queue, behind what the pen has put there before; if that is full, next time
+		}
+		p.mu.Unlock()
+		l.drain()
 	}
+	return found
 }
 
-// next waits for a record, or to be woken: then nil. false: the log is closed and the queue is empty.
-func (l *AccessLog) next() (*Record, bool) {
-	select { // what there is mostly is there already, and to ask one channel is much cheaper than to ask three
-	case r := <-l.queue:
-		return r, true
-	default:
+// finish closes the pens and writes all there is.
+func (l *AccessLog) finish() {
+	for i := range l.pens {
+		p := &l.pens[i]
+		p.mu.Lock()
+		p.closed = true
+		p.mu.Unlock()
 	}
-	select {
-	case r := <-l.queue:
-		return r, true
-	case <-l.wake:
-		return nil, true
-	case <-l.stop:
+	for l.fetch() { // again if there was no room in the queue
+	}
+	l.drain()
+}
+
+// drain writes what is in the queue.
+func (l *AccessLog) drain() {
+	for {
 		select {
-		case r := <-l.queue:
-			return r, true
+		case b := <-l.queue:
+			l.write(b)
 		default:
-			return nil, false
+			return
 		}
+	}
+}
+
+// write writes a batch, and makes it an empty one.
+func (l *AccessLog) write(b *batch) {
+	lost := 0
+	if l.target.each() {
+		from := 0
+		for _, end := range b.ends {
+			lost += l.target.write(b.text[from:end], 1)
+			from = end
+		}
+	} else {
+		lost = l.target.write(b.text, b.lines)
+	}
+	l.dropped.Add(uint64(lost))
+	l.waiting.Add(-int64(len(b.text)))
+	b.empty()
+	select {
+	case l.free <- b:
+	default:
 	}
 }

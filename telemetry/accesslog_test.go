@@ -1,7 +1,6 @@
 package telemetry
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -20,18 +20,18 @@ import (
 func filled(r *Record) *Record {
 	r.Time = time.Unix(1700000000, 0).UTC()
 	r.Client, r.Protocol = "192.0.2.7", "HTTP/1.1"
-	r.Method = append(r.Method, "GET"...)
-	r.Host = append(r.Host, `a"b`...)
-	r.Target = append(r.Target, "/x?\x01"...)
-	r.UserAgent = append(r.UserAgent, "curl/8 \"é\\"...)
-	r.Referer = append(r.Referer, "https://example.test/\n"...)
-	r.TraceID = append(r.TraceID, "0123456789abcdef0123456789abcdef"...)
-	r.RequestID = append(r.RequestID, "id-1"...)
+	r.Method = "GET"
+	r.Host = `a"b`
+	r.Target = "/x?\x01"
+	r.UserAgent = "curl/8 \"é\\"
+	r.Referer = "https://example.test/\n"
+	r.TraceID = "0123456789abcdef0123456789abcdef"
+	r.RequestID = "id-1"
 	r.Status, r.BytesIn, r.BytesOut, r.HeadOut = 502, 80, 150, 50
 	r.Duration, r.Took = 1500*time.Microsecond, 1042*time.Microsecond
 	r.Route, r.Rule, r.Tag, r.Pool, r.Upstream = "shop", "tagged", "gray", "stable", "127.0.0.1:1"
 	r.Attempts, r.Retries = 2, 1
-	r.Experiments = append(r.Experiments, "search=B, color=red"...)
+	r.Experiments = "search=B, color=red"
 	r.Fallback, r.Error, r.Cut = true, "upstream_closed", true
 	return r
 }
@@ -83,9 +83,7 @@ func text(t *testing.T, path string) string {
 
 // put puts a record that its target tells apart.
 func put(l *AccessLog, target string) {
-	r := l.Take()
-	r.Target = append(r.Target, target...)
-	l.Put(r)
+	l.Put(0, &Record{Target: target})
 }
 
 var onlyTarget = []string{"target"}
@@ -96,7 +94,7 @@ func TestAccessLogWritesWholeLines(t *testing.T) {
 	row := func(name string, o AccessOptions, want string) {
 		t.Run(name, func(t *testing.T) {
 			l, path := open(t, o)
-			l.Put(filled(l.Take()))
+			l.Put(0, filled(&Record{}))
 			l.Close()
 			if got := text(t, path); got != want+"\n" {
 				t.Errorf("line:\n got %s want %s", got, want)
@@ -123,9 +121,7 @@ func TestAccessLogOfNothing(t *testing.T) {
 	row := func(name string, o AccessOptions, want string) {
 		t.Run(name, func(t *testing.T) {
 			l, path := open(t, o)
-			r := l.Take()
-			r.Time = time.Unix(0, 0).UTC()
-			l.Put(r)
+			l.Put(0, &Record{Time: time.Unix(0, 0).UTC()})
 			l.Close()
 			if got := text(t, path); got != want+"\n" {
 				t.Errorf("line:\n got %s want %s", got, want)
@@ -200,16 +196,13 @@ func TestAccessLogReopenFails(t *testing.T) {
 
 // Lines written, files renamed and the log closed by many at once: each line is in one file, whole.
 func TestAccessLogReopensUnderLoad(t *testing.T) {
-	l, path := open(t, AccessOptions{Fields: onlyTarget})
 	const writers, lines = 4, 500
+	l, path := open(t, AccessOptions{Fields: onlyTarget, Pens: writers / 2})
 	var all sync.WaitGroup
 	for w := range writers {
 		all.Go(func() {
-			for i := range lines {
-				for l.waiting.Load() > 32<<10 {
-					time.Sleep(time.Microsecond) // so that none is dropped
-				}
-				put(l, fmt.Sprintf("/%d/%d", w, i))
+			for i := range lines { // far less than may wait: none is dropped
+				l.Put(w/2, &Record{Target: fmt.Sprintf("/%d/%d", w, i)})
 			}
 		})
 	}
@@ -269,7 +262,7 @@ func TestAccessLogNeverBlocks(t *testing.T) {
 	l.patience = time.Millisecond
 	go l.run()
 	long := strings.Repeat("x", 4096)
-	const lines = 2 * accessLogQueue
+	const lines = 2 * accessLogBytes / 4096
 	for range lines {
 		put(l, long)
 	}
@@ -284,20 +277,127 @@ func TestAccessLogNeverBlocks(t *testing.T) {
 	}
 }
 
-// The texts of what waits have a bound, however few requests they are of.
+// What waits has a bound, in bytes as in batches. The lines beyond it are dropped, and not those before them; a line alone may be as long
+// as it is.
 func TestAccessLogBoundsBytes(t *testing.T) {
-	l := newAccessLog(AccessOptions{}, newFileTarget("", os.Stdout)) // without a writer
-	const each = 1 << 20
-	for range 2 * accessLogBytes / each {
-		put(l, strings.Repeat("x", each))
+	row := func(name string, each, pens, batches, lines int) {
+		t.Run(name, func(t *testing.T) {
+			l := newAccessLog(AccessOptions{Fields: onlyTarget, Pens: pens}, newFileTarget("", os.Stdout)) // without a writer
+			r := &Record{Target: strings.Repeat("x", each)}
+			for range 2 * lines {
+				for at := range pens {
+					l.Put(at, r)
+				}
+			}
+			kept := 0
+			for i := range l.pens {
+				if b := l.pens[i].batch; b != nil {
+					kept += b.lines
+				}
+			}
+			if got := len(l.queue); got != batches {
+				t.Errorf("got %d batches queued, want %d", got, batches)
+			}
+			for range len(l.queue) {
+				b := <-l.queue
+				kept += b.lines
+				l.waiting.Add(-int64(len(b.text)))
+			}
+			if want := int64(2*lines*pens - kept); int64(l.Dropped()) != want || want == 0 || l.waiting.Load() != 0 {
+				t.Errorf("got %d dropped, and %d bytes that wait in an empty queue; want %d and none", l.Dropped(), l.waiting.Load(), want)
+			}
+		})
 	}
-	if got, want := len(l.queue), accessLogBytes/each; got != want || l.Dropped() != uint64(want) {
-		t.Errorf("got %d queued and %d dropped, want %d of both", got, l.Dropped(), want)
+	const megabyte = 1 << 20
+	row("of a megabyte", megabyte, 1, accessLogBytes/megabyte-1, accessLogBytes/megabyte)
+	row("of a kilobyte", 1<<10, 2, accessLogQueue-4, accessLogBytes>>10)
+	row("beyond all bounds", accessLogBytes, 1, 1, 2)
+}
+
+// The lines of a pen stand in the order in which they were put, whoever hands their batches over.
+func TestAccessLogKeepsTheOrder(t *testing.T) {
+	const pens, lines = 3, 3000
+	l, path := open(t, AccessOptions{Fields: onlyTarget, Pens: pens})
+	var all sync.WaitGroup
+	for at := range pens {
+		all.Go(func() {
+			for i := range lines {
+				if !l.Put(at, &Record{Target: fmt.Sprintf("%d %d %0*d", at, i, 200, 0)}) {
+					t.Errorf("line %d of pen %d was not taken", i, at)
+				}
+				if i%100 == 0 {
+					l.pens[at].mu.Lock()
+					if l.pens[at].batch != nil {
+						l.handOver(&l.pens[at]) // as the writer does, in the midst of it
+					}
+					l.pens[at].mu.Unlock()
+				}
+			}
+		})
 	}
-	if got := len(l.free); got != 0 {
-		t.Errorf("got %d records of a megabyte kept, want none", got)
+	all.Wait()
+	l.Close()
+	var next [pens]int
+	for got := range strings.Lines(text(t, path)) {
+		var at, i int
+		if _, err := fmt.Sscanf(got, `{"target":"%d %d `, &at, &i); err != nil {
+			t.Fatalf("%v: %q", err, got)
+		}
+		if i != next[at] {
+			t.Fatalf("pen %d: got line %d, want %d", at, i, next[at])
+		}
+		next[at]++
+	}
+	if want := [pens]int{lines, lines, lines}; next != want || l.Dropped() != 0 {
+		t.Errorf("lines by pen: got %v and %d dropped, want %v", next, l.Dropped(), want)
+	}
+	if l.Put(0, &Record{}) {
+		t.Error("a log that is closed has taken a line")
 	}
 }
+
+// A line reaches the file soon, whether others follow or not; and again after the log had nothing to do.
+func TestAccessLogWritesSoon(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		to := &told{}
+		l := newAccessLog(AccessOptions{Fields: onlyTarget, Pens: 2}, to)
+		go l.run()
+		defer func() {
+			l.Close()
+			<-l.done
+		}()
+		for turn := range 3 {
+			time.Sleep(time.Hour) // of the bubble's clock, which nobody waits for
+			at := time.Now()
+			l.Put(turn%2, &Record{Target: "a"})
+			l.Put(0, &Record{Target: "b"})
+			time.Sleep(accessLogMoment + time.Millisecond)
+			synctest.Wait()
+			if to.lines != 2*(turn+1) {
+				t.Errorf("turn %d, after %v: got %d lines, want %d", turn, time.Since(at), to.lines, 2*(turn+1))
+			}
+		}
+		writes := to.writes
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		if to.writes != writes {
+			t.Errorf("a log with nothing to do: got %d writes, want none", to.writes-writes)
+		}
+	})
+}
+
+// told is a target that counts.
+type told struct{ lines, writes int }
+
+func (f *told) each() bool { return false }
+func (f *told) write(_ []byte, records int) int {
+	f.lines += records
+	f.writes++
+	return 0
+}
+func (f *told) reopen() error { return nil }
+func (f *told) abort()        {}
+func (f *told) close()        {}
 
 // Lines that a full disk does not take are counted, and the one that it took half of does not spoil the next.
 func TestAccessLogOnAFullDisk(t *testing.T) {
@@ -331,21 +431,26 @@ func TestAccessLogOnAFullDisk(t *testing.T) {
 	}
 }
 
-func TestAccessLogReusesRecords(t *testing.T) {
-	l := newAccessLog(AccessOptions{}, newFileTarget("", os.Stdout))
-	r := filled(l.Take())
-	l.release(r)
-	again := l.Take()
-	got := *again
-	for _, b := range []*[]byte{&got.Method, &got.Host, &got.Target, &got.UserAgent, &got.Referer, &got.TraceID, &got.RequestID, &got.Experiments} {
-		if len(*b) != 0 || cap(*b) == 0 {
-			t.Errorf("a record taken again: got %d bytes of %d, want none, and the room kept", len(*b), cap(*b))
+// Batches are used again, but for those that an exception has made large.
+func TestAccessLogReusesBatches(t *testing.T) {
+	l := newAccessLog(AccessOptions{Fields: onlyTarget}, &told{})
+	row := func(target int, want bool) {
+		l.Put(0, &Record{Target: strings.Repeat("x", target)})
+		l.fetch()
+		b := l.takeBatch()
+		if len(b.text) != 0 || b.lines != 0 || len(b.ends) != 0 {
+			t.Errorf("%d bytes: got a batch that is not empty: %d lines", target, b.lines)
 		}
-		*b = nil
+		if got := cap(b.text) > 4*accessLogBuffer; got {
+			t.Errorf("%d bytes: got a batch of %d, want one of the usual size", target, cap(b.text))
+		}
+		l.free <- b
+		if got := testing.AllocsPerRun(10, func() { l.free <- l.takeBatch() }) == 0; got != want {
+			t.Errorf("%d bytes: used again: got %v, want %v", target, got, want)
+		}
 	}
-	if again != r || fmt.Sprint(got) != fmt.Sprint(Record{}) {
-		t.Errorf("a record taken again: got %+v, want the same one, empty", again)
-	}
+	row(10, true)
+	row(8*accessLogBuffer, true)
 }
 
 // What is not asked for need not be kept.
@@ -361,17 +466,29 @@ func TestAccessLogWants(t *testing.T) {
 	row(AccessOptions{Format: FormatCombined}, Wants{UserAgent: true, Referer: true})
 }
 
-// Writing allocates nothing.
+// Neither to put a line nor to write it allocates anything.
 func TestAccessLogAllocates(t *testing.T) {
-	r := filled(&Record{})
-	for _, e := range []encoding{newJSONLines(AccessFields()), combinedLines{}, newJournalEntries(AccessFields()), newJournalEntries(nil)} {
-		b := e.append(nil, r)
-		want := bytes.Clone(b)
-		if got := testing.AllocsPerRun(100, func() { b = e.append(b[:0], r) }); got != 0 {
-			t.Errorf("%T: got %v allocations, want 0", e, got)
-		}
-		if !bytes.Equal(b, want) {
-			t.Errorf("%T: the second line differs from the first:\n%s%s", e, b, want)
-		}
+	row := func(name string, o AccessOptions, to target) {
+		t.Run(name, func(t *testing.T) {
+			l := newAccessLog(o, to)
+			r := filled(&Record{})
+			once := func() {
+				l.Put(0, r)
+				r.Time = r.Time.Add(time.Second)
+			}
+			for range 3 * accessLogBuffer / 100 { // several batches
+				once()
+			}
+			l.fetch()
+			if got := testing.AllocsPerRun(1000, func() { once(); l.fetch() }); got != 0 {
+				t.Errorf("got %v allocations, want 0", got)
+			}
+		})
 	}
+	row("json", AccessOptions{Fields: AccessFields()}, &told{})
+	row("combined", AccessOptions{Format: FormatCombined}, &told{})
+	journal := &journalTarget{}
+	journal.aborted.Store(true)
+	row("journal", AccessOptions{Fields: AccessFields()}, journal)
+	row("journal, combined", AccessOptions{Format: FormatCombined}, journal)
 }

@@ -12,14 +12,14 @@ import (
 	"pgregory.net/rapid"
 )
 
-// plainLine is the oracle of jsonLines with the usual fields.
+// plainLine is the oracle of jsonLine with the usual fields.
 func plainLine(log zerolog.Logger, r *Record) {
 	e := log.Log().
 		Time("time", r.Time).
 		Str("client", r.Client).
-		Bytes("method", r.Method).
-		Bytes("host", r.Host).
-		Bytes("target", r.Target).
+		Str("method", r.Method).
+		Str("host", r.Host).
+		Str("target", r.Target).
 		Int("status", r.Status).
 		Int64("bytes_out", r.BytesOut).
 		Float64("duration_ms", float64(r.Duration.Microseconds())/1e3)
@@ -30,13 +30,13 @@ func plainLine(log zerolog.Logger, r *Record) {
 		e.Str("rule", r.Rule)
 	}
 	if len(r.Experiments) > 0 {
-		e.Bytes("experiments", r.Experiments)
+		e.Str("experiments", r.Experiments)
 	}
 	if r.Upstream != "" {
 		e.Str("upstream", r.Upstream)
 	}
 	if len(r.RequestID) > 0 {
-		e.Bytes("request_id", r.RequestID)
+		e.Str("request_id", r.RequestID)
 	}
 	if r.Fallback {
 		e.Bool("fallback", true)
@@ -53,11 +53,11 @@ func plainLine(log zerolog.Logger, r *Record) {
 // drawRecord makes any record: texts of any bytes, many of them those that could do harm.
 func drawRecord(t *rapid.T) *Record {
 	texts := rapid.SliceOfN(rapid.OneOf(rapid.Byte(), rapid.SampledFrom([]byte("\"\\\n\r\t\b\f\x00\x1b\x7f\xc2\x9b\xe2\x80\xa8\xff<&/ "))), 0, 20)
-	bytes := func(label string) []byte { return texts.Draw(t, label) }
+	text := func(label string) string { return string(texts.Draw(t, label)) }
 	r := &Record{
 		Time:   time.Unix(rapid.Int64Range(0, 1<<33).Draw(t, "time"), rapid.Int64Range(0, 999_999_999).Draw(t, "ns")).In(time.FixedZone("", rapid.IntRange(-720, 840).Draw(t, "zone")*60)),
-		Client: "192.0.2.7", Method: bytes("method"), Host: bytes("host"), Target: bytes("target"), RequestID: bytes("id"), Experiments: bytes("experiments"),
-		UserAgent: bytes("agent"), Referer: bytes("referer"), Protocol: "HTTP/1.1",
+		Client: "192.0.2.7", Method: text("method"), Host: text("host"), Target: text("target"), RequestID: text("id"), Experiments: text("experiments"),
+		UserAgent: text("agent"), Referer: text("referer"), Protocol: "HTTP/1.1",
 		Status: rapid.IntRange(0, 599).Draw(t, "status"), BytesOut: rapid.Int64().Draw(t, "out"), BytesIn: rapid.Int64().Draw(t, "in"),
 		Duration: time.Duration(rapid.OneOf(rapid.Int64Range(0, 1<<22), rapid.Int64Range(0, 1<<52)).Draw(t, "duration")),
 	}
@@ -72,10 +72,10 @@ func drawRecord(t *rapid.T) *Record {
 
 // A line is what zerolog makes of the record, but for C1 controls and U+2028 and U+2029, which it leaves as they are.
 func TestJSONLineIsZerologs(t *testing.T) {
-	lines := newJSONLines(DefaultAccessFields())
+	lines := newEncoder(AccessOptions{}, false)
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawRecord(t)
-		got := string(lines.append(nil, r))
+		got := string(lines.append(nil, r, &second{}))
 		for c := rune(0x80); c < 0xa0; c++ {
 			got = strings.ReplaceAll(got, `\u00`+string([]byte{lowerDigits[c>>4], lowerDigits[c&15]}), string(c))
 		}
@@ -90,10 +90,10 @@ func TestJSONLineIsZerologs(t *testing.T) {
 
 // Whatever clients send, a line is one line, has nothing that a terminal obeys, and has the fields that it should have.
 func TestLinesCannotBeForged(t *testing.T) {
-	lines := newJSONLines(AccessFields())
+	lines, combined := newEncoder(AccessOptions{Fields: AccessFields()}, false), newEncoder(AccessOptions{Format: FormatCombined}, false)
 	rapid.Check(t, func(t *rapid.T) {
 		r := drawRecord(t)
-		got := lines.append(nil, r)
+		got := lines.append(nil, r, &second{})
 		if n := bytes.IndexFunc(got[:len(got)-1], harmful); n >= 0 || got[len(got)-1] != '\n' || !utf8.Valid(got) {
 			t.Fatalf("a line with a control character at %d: %q", n, got)
 		}
@@ -101,13 +101,13 @@ func TestLinesCannotBeForged(t *testing.T) {
 		if err := json.Unmarshal(got, &fields); err != nil {
 			t.Fatalf("%v: %q", err, got)
 		}
-		for name, value := range map[string][]byte{"target": r.Target, "user_agent": r.UserAgent, "referer": r.Referer} {
-			if want := string(bytes.ToValidUTF8(value, nil)); len(want) == len(value) && len(value) > 0 && fields[name] != want {
+		for name, value := range map[string]string{"target": r.Target, "user_agent": r.UserAgent, "referer": r.Referer} {
+			if want := strings.ToValidUTF8(value, ""); len(want) == len(value) && len(value) > 0 && fields[name] != want {
 				t.Fatalf("%s: got %q, want %q", name, fields[name], want)
 			}
 		}
 
-		got = combinedLines{}.append(nil, r)
+		got = combined.append(nil, r, &second{})
 		if n := bytes.IndexFunc(got[:len(got)-1], func(c rune) bool { return c < ' ' || c > '~' }); n >= 0 || got[len(got)-1] != '\n' {
 			t.Fatalf("a line with a control character at %d: %q", n, got)
 		}
@@ -127,8 +127,14 @@ func TestEscapes(t *testing.T) {
 		if got := string(appendJSONText(nil, in)); got != wantJSON {
 			t.Errorf("JSON of %q: got %s, want %s", in, got, wantJSON)
 		}
-		if got := string(appendJSONText(nil, []byte(in))); got != wantJSON {
-			t.Errorf("JSON of the bytes %q: got %s, want %s", in, got, wantJSON)
+		for n := range 20 { // wherever it stands among those that are looked at together
+			before, behind := strings.Repeat("x", n), strings.Repeat("y", 19-n)
+			if got := string(appendJSONText(nil, before+in+behind)); got != before+wantJSON+behind {
+				t.Errorf("JSON of %q behind %d bytes: got %s, want %s", in, n, got, before+wantJSON+behind)
+			}
+			if got := string(appendEscaped(nil, before+in+behind)); got != before+wantCombined+behind {
+				t.Errorf("combined of %q behind %d bytes: got %s, want %s", in, n, got, before+wantCombined+behind)
+			}
 		}
 		if got := string(appendEscaped(nil, in)); got != wantCombined {
 			t.Errorf("combined of %q: got %s, want %s", in, got, wantCombined)
@@ -164,8 +170,8 @@ func TestMillis(t *testing.T) {
 // BenchmarkLine is the cost of one line; zerolog is what it was before there was a choice of fields.
 func BenchmarkLine(b *testing.B) {
 	r := filled(&Record{})
-	r.Target = append(r.Target[:0], "/catalog/items/4711?sort=price&page=2"...)
-	r.UserAgent = append(r.UserAgent[:0], "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"...)
+	r.Target = "/catalog/items/4711?sort=price&page=2"
+	r.UserAgent = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 	r.Error, r.Cut, r.Fallback = "", false, false
 	var buf bytes.Buffer
 	log := zerolog.New(&buf)
@@ -176,15 +182,36 @@ func BenchmarkLine(b *testing.B) {
 			plainLine(log, r)
 		}
 	})
-	for name, e := range map[string]encoding{
-		"json": newJSONLines(DefaultAccessFields()), "json-all": newJSONLines(AccessFields()), "combined": combinedLines{}, "journal": newJournalEntries(DefaultAccessFields()),
+	for name, e := range map[string]encoder{
+		"json":     newEncoder(AccessOptions{}, false),
+		"json-all": newEncoder(AccessOptions{Fields: AccessFields()}, false),
+		"combined": newEncoder(AccessOptions{Format: FormatCombined}, false),
+		"journal":  newEncoder(AccessOptions{}, true),
 	} {
-		line := e.append(nil, r)
+		var s second
+		line := e.append(nil, r, &s)
 		b.Run("case="+name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				line = e.append(line[:0], r)
+				line = e.append(line[:0], r, &s)
 			}
 		})
+	}
+}
+
+// Every byte, at every place of the eight that are looked at together, is plain just if the table says so.
+func TestPlainPrefix(t *testing.T) {
+	for c := range 256 {
+		for at := range 8 {
+			text := []byte("abcdefgh")
+			text[at] = byte(c)
+			want := 0
+			if c < utf8.RuneSelf && jsonPlain[c] {
+				want = 8
+			}
+			if got := plainPrefix(string(text)); got != want {
+				t.Errorf("%q: got %d, want %d", text, got, want)
+			}
+		}
 	}
 }

@@ -1,12 +1,12 @@
 package telemetry
 
 import (
-	"bytes"
 	"encoding/binary"
 	"errors"
 	"net"
 	"os"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"time"
 
@@ -117,24 +117,22 @@ func (t *journalTarget) close() {
 	}
 }
 
-// journalEntries writes records as entries of the journal: a message for people, and a field for each of those chosen.
-type journalEntries struct {
-	fields   []accessField
-	names    []string // as the journal has them
-	combined bool
-	value    []byte // scratch
+// journalEntry writes records as entries of the journal: a message for people, and a field for each of those chosen.
+type journalEntry struct {
+	fields []field
+	names  []string // as the journal has them, with the = behind
 }
 
-// newJournalEntries makes entries with these fields; nil: of a message alone, in the combined format.
-func newJournalEntries(names []string) *journalEntries {
-	e := &journalEntries{combined: names == nil, fields: fieldsOf(names)}
-	for _, name := range names {
-		e.names = append(e.names, journalName(name))
+func newJournalEntry(fields []field) journalEntry {
+	e := journalEntry{fields: fields}
+	for _, f := range fields {
+		e.names = append(e.names, journalName(f)+"=")
 	}
 	return e
 }
 
-func (e *journalEntries) append(b []byte, r *Record) []byte {
+// append writes an entry, whose message is the line of the combined format, or what people see in the journal without asking for more.
+func (e *journalEntry) append(b []byte, r *Record, s *second, combined bool) []byte {
 	priority := "6"
 	if r.failed() {
 		priority = "4"
@@ -142,43 +140,37 @@ func (e *journalEntries) append(b []byte, r *Record) []byte {
 	b = append(b, "SYSLOG_IDENTIFIER=graygate\nPRIORITY="...)
 	b = append(b, priority...)
 	b = append(b, "\nMESSAGE="...)
-	if e.combined {
+	if combined {
 		b = appendCombined(b, r)
 	} else {
 		b = appendMessage(b, r)
 	}
 	b = append(b, '\n')
-	for i := range e.fields {
-		f := &e.fields[i]
-		switch {
-		case f.text != nil:
-			e.value = append(e.value[:0], f.text(r)...)
-		case f.bytes != nil:
-			e.value = append(e.value[:0], f.bytes(r)...)
-		default:
-			e.value = f.plain(e.value[:0], r)
-		}
-		if len(e.value) > 0 {
-			b = appendJournalField(b, e.names[i], e.value)
+	for i, f := range e.fields {
+		if text, is := r.text(f); is {
+			if text != "" {
+				b = appendJournalText(b, e.names[i], text)
+			}
+		} else if r.has(f) {
+			b = append(b, e.names[i]...)
+			b = append(r.appendPlain(b, f, s), '\n')
 		}
 	}
 	return b
 }
 
-// appendJournalField writes a field as text, or if that would end too early, with its length.
-func appendJournalField(b []byte, name string, value []byte) []byte {
+// appendJournalText writes a field as text, or if that would end too early, with its length.
+func appendJournalText(b []byte, name, value string) []byte {
 	b = append(b, name...)
-	if bytes.IndexByte(value, '\n') < 0 {
-		b = append(b, '=')
-	} else {
-		b = append(b, '\n')
+	if strings.IndexByte(value, '\n') >= 0 {
+		b[len(b)-1] = '\n' // in the place of the =
 		b = binary.LittleEndian.AppendUint64(b, uint64(len(value)))
 	}
 	b = append(b, value...)
 	return append(b, '\n')
 }
 
-// appendMessage writes what people see in the journal without asking for more: GET shop.example.com/cart 502 upstream_closed.
+// appendMessage writes the short form of a record: GET shop.example.com/cart 502 upstream_closed.
 func appendMessage(b []byte, r *Record) []byte {
 	b = appendOrHyphen(b, r.Method)
 	b = append(b, ' ')

@@ -3,17 +3,17 @@ package telemetry
 import "time"
 
 const (
-	// accessLogQueue bounds the records that wait for the writer: a quarter of a second of the most that one machine answers.
-	accessLogQueue = 4096
-	// accessLogBytes bounds the texts of those records, which clients choose: with the longest targets there are, all of the queue
-	// would take 4 GB.
-	accessLogBytes = 16 << 20
-	// accessLogKept is up to which size a record's buffers are used again. More than that few requests have.
-	accessLogKept = 4 << 10
-	// accessLogMoment is how long the writer waits for more records before it writes: in it the queue takes 800,000 requests a second.
-	accessLogMoment = 5 * time.Millisecond
-	// accessLogBuffer is how much is gathered for one write to the file.
+	// accessLogBuffer is how much a pen gathers for the writer at most: what is filled and then written while the core's own cache
+	// still has it. Larger ones are slower on the whole.
 	accessLogBuffer = 64 << 10
+	// accessLogBytes bounds the text that waits for the writer: half a second of the most that one machine answers.
+	accessLogBytes = 16 << 20
+	// accessLogQueue bounds the batches that wait: as many as the bytes are, when all are full.
+	accessLogQueue = accessLogBytes / accessLogBuffer
+	// accessLogSpare is how many batches are kept beyond one a pen: the one that is being written, and those that wait for it in a burst.
+	accessLogSpare = 4
+	// accessLogMoment is how long a line waits for others at most: for people who follow the file it is at once.
+	accessLogMoment = 100 * time.Millisecond
 	// accessLogPatience is how long closing waits for a reader or a disk that takes nothing: a reload must come to its end.
 	accessLogPatience = 2 * time.Second
 	// journalPatience is how long journald may take to make room for one entry. It is far more than it ever needs.

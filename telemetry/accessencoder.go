@@ -1,0 +1,107 @@
+package telemetry
+
+// encoder turns records into what its target takes. Immutable, and safe for concurrent use: the scratch is the caller's. It is one type
+// and no interface, so that a record can stay on the stack of whoever puts it.
+type encoder struct {
+	each     bool // entries of the journal, each to be sent by itself
+	combined bool // the combined format: as the line, or as the message of an entry
+	json     jsonLine
+	entry    journalEntry
+}
+
+func newEncoder(o AccessOptions, journal bool) encoder {
+	names := o.Fields
+	if names == nil {
+		names = DefaultAccessFields()
+	}
+	e := encoder{each: journal, combined: o.Format == FormatCombined}
+	switch {
+	case e.combined:
+	case journal:
+		e.entry = newJournalEntry(fieldsOf(names))
+	default:
+		e.json = newJSONLine(fieldsOf(names))
+	}
+	return e
+}
+
+func (e *encoder) wants() Wants {
+	if e.combined {
+		return Wants{UserAgent: true, Referer: true}
+	}
+	return wantsOf(append(e.json.all(), e.entry.fields...))
+}
+
+// append writes the record behind b.
+func (e *encoder) append(b []byte, r *Record, s *second) []byte {
+	switch {
+	case e.each:
+		return e.entry.append(b, r, s, e.combined)
+	case e.combined:
+		return append(appendCombined(b, r), '\n')
+	}
+	return e.json.append(b, r, s)
+}
+
+// jsonLine writes records as JSON objects, one a line. The plain way to say the same is in the tests, by zerolog.
+type jsonLine struct{ fields []jsonField }
+
+type jsonField struct {
+	field
+	behind     string // `,"name":` with the quote that begins a text
+	behindText string // the same, with the quote that ends the text before it
+}
+
+func newJSONLine(fields []field) jsonLine {
+	var j jsonLine
+	for _, f := range fields {
+		name := `,"` + fieldNames[f] + `":`
+		if _, text := new(Record).text(f); text || f == fieldTime {
+			name += `"`
+		}
+		j.fields = append(j.fields, jsonField{f, name, `"` + name})
+	}
+	return j
+}
+
+func (j *jsonLine) all() (fields []field) {
+	for _, f := range j.fields {
+		fields = append(fields, f.field)
+	}
+	return fields
+}
+
+func (j *jsonLine) append(b []byte, r *Record, s *second) []byte {
+	start := len(b)
+	text := false // what was written last is a text, whose quote is open yet
+	for i := range j.fields {
+		f := &j.fields[i]
+		value, is := r.text(f.field)
+		if is {
+			if value == "" && !f.always() {
+				continue
+			}
+		} else if !r.has(f.field) {
+			continue
+		}
+		if text {
+			b = append(b, f.behindText...)
+		} else {
+			b = append(b, f.behind...)
+		}
+		if text = is; is {
+			b = appendJSONText(b, value)
+			continue
+		}
+		b = r.appendPlain(b, f.field, s)
+		text = f.field == fieldTime
+	}
+	if len(b) == start {
+		return append(b, "{}\n"...) // of what was asked for, this request has nothing
+	}
+	b[start] = '{' // in the place of the first comma
+	if text {
+		b = append(b, '"')
+	}
+	return append(b, "}\n"...)
+}
