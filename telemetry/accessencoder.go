@@ -33,7 +33,7 @@ func (e *encoder) wants() Wants {
 }
 
 // append writes the record behind b.
-func (e *encoder) append(b []byte, r *Record, s *second) []byte {
+func (e *encoder) append(b []byte, r *Record, s *scratch) []byte {
 	switch {
 	case e.each:
 		return e.entry.append(b, r, s, e.combined)
@@ -44,7 +44,11 @@ func (e *encoder) append(b []byte, r *Record, s *second) []byte {
 }
 
 // jsonLine writes records as JSON objects, one a line. The plain way to say the same is in the tests, by zerolog.
-type jsonLine struct{ fields []jsonField }
+type jsonLine struct {
+	fields []jsonField
+	from   int // fields[from:to] say where a request was sent, and are remembered; see [routedTexts]
+	to     int
+}
 
 type jsonField struct {
 	field
@@ -61,6 +65,15 @@ func newJSONLine(fields []field) jsonLine {
 		}
 		j.fields = append(j.fields, jsonField{f, name, `"` + name})
 	}
+	for from := range j.fields {
+		to := from
+		for to < len(j.fields) && j.fields[to].routed() {
+			to++
+		}
+		if to-from > j.to-j.from {
+			j.from, j.to = from, to
+		}
+	}
 	return j
 }
 
@@ -71,10 +84,28 @@ func (j *jsonLine) all() (fields []field) {
 	return fields
 }
 
-func (j *jsonLine) append(b []byte, r *Record, s *second) []byte {
+func (j *jsonLine) append(b []byte, r *Record, s *scratch) []byte {
 	start := len(b)
-	text := false // what was written last is a text, whose quote is open yet
-	for i := range j.fields {
+	b, text := j.appendFields(b, r, s, 0, j.from, false)
+	if r.Experiments == "" {
+		b, text = j.appendRouted(b, r, s, text)
+	} else {
+		b, text = j.appendFields(b, r, s, j.from, j.to, text)
+	}
+	b, text = j.appendFields(b, r, s, j.to, len(j.fields), text)
+	if len(b) == start {
+		return append(b, "{}\n"...) // of what was asked for, this request has nothing
+	}
+	b[start] = '{' // in the place of the first comma
+	if text {
+		b = append(b, '"')
+	}
+	return append(b, "}\n"...)
+}
+
+// appendFields writes the fields from one up to another. text says whether what was written last is a text, whose quote is open yet.
+func (j *jsonLine) appendFields(b []byte, r *Record, s *scratch, from, to int, text bool) ([]byte, bool) {
+	for i := from; i < to; i++ {
 		f := &j.fields[i]
 		value, is := r.text(f.field)
 		if is {
@@ -96,12 +127,16 @@ func (j *jsonLine) append(b []byte, r *Record, s *second) []byte {
 		b = r.appendPlain(b, f.field, s)
 		text = f.field == fieldTime
 	}
-	if len(b) == start {
-		return append(b, "{}\n"...) // of what was asked for, this request has nothing
+	return b, text
+}
+
+// appendRouted writes the fields that are remembered, of a record without experiments.
+func (j *jsonLine) appendRouted(b []byte, r *Record, s *scratch, text bool) ([]byte, bool) {
+	where := routed{r.Route, r.Tag, r.Pool, r.Rule, r.Upstream, r.Attempts, text}
+	m := &s.routed[where.slot()]
+	if !m.known || m.routed != where {
+		m.text, m.open = j.appendFields(m.text[:0], r, s, j.from, j.to, text)
+		m.routed, m.known = where, true
 	}
-	b[start] = '{' // in the place of the first comma
-	if text {
-		b = append(b, '"')
-	}
-	return append(b, "}\n"...)
+	return append(b, m.text...), m.open
 }

@@ -80,6 +80,16 @@ func wantsOf(fields []field) Wants {
 // always reports whether every line has the field, be it empty. Numbers that every request has are never empty.
 func (f field) always() bool { return f >= fieldClient && f <= fieldTarget }
 
+// routed reports whether the field says where a request was sent, which is a text of the config's or one that lives as long, or, of those
+// with experiments, what they are.
+func (f field) routed() bool {
+	switch f {
+	case fieldRoute, fieldTag, fieldPool, fieldAttempts, fieldRule, fieldUpstream, fieldExperiments:
+		return true
+	}
+	return false
+}
+
 // text gives what a field of text says. false: the field is none.
 func (r *Record) text(f field) (s string, is bool) {
 	switch f {
@@ -135,10 +145,10 @@ func (r *Record) has(f field) bool {
 }
 
 // appendPlain writes what a field says that is no text, and that the record has: nothing in it needs an escape.
-func (r *Record) appendPlain(b []byte, f field, s *second) []byte {
+func (r *Record) appendPlain(b []byte, f field, s *scratch) []byte {
 	switch f {
 	case fieldTime:
-		return s.append(b, r.Time)
+		return s.second.append(b, r.Time)
 	case fieldStatus:
 		return strconv.AppendInt(b, int64(r.Status), 10)
 	case fieldBytesOut:
@@ -157,22 +167,6 @@ func (r *Record) appendPlain(b []byte, f field, s *second) []byte {
 		return append(b, "true"...)
 	}
 	panic("BUG: a text is no plain field: " + fieldNames[f])
-}
-
-// second is the text of one second, which is the same for most records that come after one another. For one goroutine.
-type second struct {
-	at   int64
-	zone *time.Location // nil: there is none yet
-	text []byte
-}
-
-// append writes a time as RFC 3339 does, to the second.
-func (s *second) append(b []byte, t time.Time) []byte {
-	if at, zone := t.Unix(), t.Location(); s.at != at || s.zone != zone {
-		s.at, s.zone = at, zone
-		s.text = t.AppendFormat(s.text[:0], time.RFC3339)
-	}
-	return append(b, s.text...)
 }
 
 // appendMillis writes milliseconds, to the microsecond.

@@ -4,11 +4,11 @@ import "sync"
 
 // pen gathers the lines of one who writes. It stands alone in its cache lines.
 type pen struct {
-	mu     sync.Mutex // guards all; whoever has the pen takes it for a line, the writer for a moment now and then
-	batch  *batch     // nil: nothing since the last one was handed over
-	second second
-	closed bool
-	_      [128]byte
+	mu      sync.Mutex // guards all; whoever has the pen takes it for a line, the writer for a moment now and then
+	batch   *batch     // nil: nothing since the last one was handed over
+	scratch scratch
+	closed  bool
+	_       [128]byte
 }
 
 // batch is some lines on their way to the target. Its room is used again.
@@ -34,7 +34,7 @@ func (b *batch) empty() {
 // full reports whether the batch is to be handed over.
 func (b *batch) full() bool { return len(b.text) >= accessLogBuffer }
 
-// Put writes the record as a line, with the pen of that index. Of the record nothing is kept. If the writer is behind by more than is
+// Put writes the record as a line, with the pen of that index. Of the record no more is kept than that says. If the writer is behind by more than is
 // allowed to wait, the record is dropped and counted; Put never waits for it. Two may use one pen at the same time, but wait for one
 // another. false: the log was closed before, and has taken nothing.
 func (l *AccessLog) Put(at int, r *Record) bool {
@@ -58,7 +58,7 @@ func (l *AccessLog) Put(at int, r *Record) bool {
 		}
 	}
 	b := p.batch
-	b.text = l.encoder.append(b.text, r, &p.second)
+	b.text = l.encoder.append(b.text, r, &p.scratch)
 	b.lines++
 	if l.encoder.each {
 		b.ends = append(b.ends, len(b.text))

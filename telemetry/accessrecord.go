@@ -3,7 +3,7 @@ package telemetry
 import "time"
 
 // Record is what one line of the access log tells. It belongs to the caller, as do the texts in it, which may be views of bytes
-// that change later: [AccessLog.Put] keeps nothing.
+// that change later; but Route, Rule, Tag, Pool and Upstream, which [AccessLog.Put] remembers, never change.
 type Record struct {
 	Time      time.Time
 	Client    string // the client's address, without port

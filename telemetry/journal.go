@@ -132,7 +132,7 @@ func newJournalEntry(fields []field) journalEntry {
 }
 
 // append writes an entry, whose message is the line of the combined format, or what people see in the journal without asking for more.
-func (e *journalEntry) append(b []byte, r *Record, s *second, combined bool) []byte {
+func (e *journalEntry) append(b []byte, r *Record, s *scratch, combined bool) []byte {
 	priority := "6"
 	if r.failed() {
 		priority = "4"

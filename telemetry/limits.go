@@ -14,6 +14,8 @@ const (
 	accessLogSpare = 4
 	// accessLogMoment is how long a line waits for others at most: for people who follow the file it is at once.
 	accessLogMoment = 100 * time.Millisecond
+	// routedTexts bounds what a pen remembers of where requests were sent: the busiest endpoints of a few routes, in 10 KB.
+	routedTexts = 32
 	// accessLogPatience is how long closing waits for a reader or a disk that takes nothing: a reload must come to its end.
 	accessLogPatience = 2 * time.Second
 	// journalPatience is how long journald may take to make room for one entry. It is far more than it ever needs.
