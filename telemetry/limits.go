@@ -3,9 +3,9 @@ package telemetry
 import "time"
 
 const (
-	// accessLogBuffer is how much a pen gathers for the writer at most: what is filled and then written while the core's own cache
-	// still has it. Larger ones are slower on the whole.
-	accessLogBuffer = 64 << 10
+	// accessLogBuffer is how much a pen gathers for the writer at most: of 64 KiB a loop at full speed filled 250 a second, and to wake the
+	// writer so often cost 2 % of a request.
+	accessLogBuffer = 256 << 10
 	// accessLogBytes bounds the text that waits for the writer: half a second of the most that one machine answers.
 	accessLogBytes = 16 << 20
 	// accessLogQueue bounds the batches that wait: as many as the bytes are, when all are full.
