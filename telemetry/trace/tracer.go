@@ -21,7 +21,7 @@ type Tracer struct {
 	errors       bool
 	seed         maphash.Seed
 
-	records sync.Pool // of *Span: those in use are as many as requests under way, and the rest the collector of garbage takes
+	records chan *Span // those that nobody has: kept in a list, as the collector of garbage empties a sync.Pool under load
 	queue   chan *Span
 	dropped atomic.Uint64
 
@@ -59,7 +59,7 @@ func New(c Config, log *slog.Logger) (*Tracer, error) {
 func start(c *Config, x *exporter) *Tracer {
 	t := &Tracer{
 		sample: threshold(c.Sample), gray: threshold(c.Gray), errors: c.Errors, seed: maphash.MakeSeed(),
-		records: sync.Pool{New: func() any { return newSpan() }},
+		records: make(chan *Span, queueSpans),
 		queue:   make(chan *Span, queueSpans),
 		stop:    make(chan struct{}), done: make(chan struct{}),
 		exporter: x,
@@ -79,9 +79,13 @@ func start(c *Config, x *exporter) *Tracer {
 
 // Take gives an empty record.
 func (t *Tracer) Take() *Span {
-	s := t.records.Get().(*Span)
-	s.recycled = false
-	return s
+	select {
+	case s := <-t.records:
+		s.recycled = false
+		return s
+	default:
+		return newSpan()
+	}
 }
 
 // Put ends a record: it is kept if [Tracer.Wants] says so and the queue has room. If the exporter is behind by more than the
@@ -127,7 +131,10 @@ func (t *Tracer) Close(ctx context.Context) error {
 func (t *Tracer) release(s *Span) {
 	s.reset()
 	s.recycled = true
-	t.records.Put(s)
+	select {
+	case t.records <- s:
+	default: // there are enough
+	}
 }
 
 // work makes spans of what is queued until Close, and then of what is left. After the first it waits a moment for others: to be woken for
