@@ -11,10 +11,13 @@ import (
 type Builder struct {
 	spools      *[shards]spool
 	room        *chunks
+	classes     *classIndex
 	endings     *endings
 	approximate bool
-	limit       int // of members
-	records     int // members so far, those that came twice counted twice unless tidied since
+	member      [MaxMemberBytes]byte    // what a record holds, while it is hashed
+	hash        func(rec []byte) uint64 // of the member that a record holds
+	limit       int                     // of members
+	records     int                     // members so far, those that came twice counted twice unless tidied since
 }
 
 // LimitError refuses members above a limit.
@@ -31,12 +34,16 @@ func (e *LengthError) Error() string {
 	return fmt.Sprintf("a member of %d bytes, and units have at most %d; take it out", e.Bytes, MaxMemberBytes)
 }
 
-// errTooLarge is met far beyond any sensible limit only: a set has 250 GB then.
+// errTooLarge is met far beyond any sensible limit only: a set has 240 GB then.
 var errTooLarge = fmt.Errorf("the members take too much memory; make the audience smaller")
 
 // NewBuilder makes a builder of a set with at most maxMembers members.
 func NewBuilder(maxMembers int, approximate bool) *Builder {
-	b := &Builder{spools: new([shards]spool), room: new(chunks), endings: new(endings), approximate: approximate, limit: maxMembers}
+	b := &Builder{spools: new([shards]spool), room: new(chunks), classes: new(classIndex), endings: new(endings), approximate: approximate, limit: maxMembers}
+	b.hash = b.hashOf
+	if approximate {
+		b.hash = hashIn
+	}
 	for i := range b.spools {
 		b.spools[i].room = b.room
 	}
@@ -62,7 +69,7 @@ func (b *Builder) Add(member []byte) error {
 		b.endings.learn(member)
 		rec = b.endings.encode(buf[:], member)
 	}
-	if !b.spools[hash>>shardShift].append(rec) {
+	if !b.spools[hash>>shardShift].append(rec, b.classes.numberOf(rec)) {
 		return errTooLarge
 	}
 	b.records++
@@ -95,24 +102,23 @@ func (b *Builder) tidy() error {
 	return nil
 }
 
-// tidySpool packs a spool for the sake of what is kept then.
+// tidySpool drops the records that are twice in a spool.
 func (b *Builder) tidySpool(p *packer, s *spool) {
 	kept := spool{room: b.room}
-	p.pack(s, onHeap, func(rec []byte, _ uint64) { kept.append(rec) })
+	p.place(s, func(rec []byte, _ uint64) { kept.append(rec, b.classes.numberOf(rec)) })
 	s.give()
 	*s = kept
 }
 
-func (b *Builder) packer() *packer { return &packer{endings: b.endings, hash: b.hash} }
+func (b *Builder) packer() *packer { return &packer{classes: b.classes, hash: b.hash} }
 
-// hash is the hash of the member that a record holds.
-func (b *Builder) hash(rec []byte) uint64 {
-	if b.approximate {
-		return binary.LittleEndian.Uint64(rec[1:])
-	}
-	var buf [MaxMemberBytes]byte
-	return xxhash.Sum64(b.endings.decode(&buf, rec))
+// hashOf is the hash of the member that a record holds.
+func (b *Builder) hashOf(rec []byte) uint64 {
+	return xxhash.Sum64(b.endings.decode(&b.member, rec))
 }
+
+// hashIn is the hash that a record of an approximate set is.
+func hashIn(rec []byte) uint64 { return binary.LittleEndian.Uint64(rec[1:]) }
 
 // Build makes the set. The builder must not be used afterwards. The error is a [*LimitError].
 func (b *Builder) Build() (*Set, error) {
@@ -122,35 +128,55 @@ func (b *Builder) Build() (*Set, error) {
 		}
 	}
 	defer b.room.close()
-	p, size := b.packer(), sizeOf(filterBytes(b.records, b.approximate))
+	size := filterBytes(b.records, b.approximate)
 	if !b.approximate {
-		for i := range b.spools {
-			size += sizeOf(p.measure(&b.spools[i]))
-		}
+		size = sizeOf(size) + b.tableBytes()
 	}
-	s := &Set{room: newRegion(size, true), bytes: size}
+	s := &Set{room: newRegion(size, true), bytes: size, members: b.records}
 	s.front = newFilter(b.records, b.approximate, s.room)
 	if b.approximate {
 		for i := range b.spools {
-			b.spools[i].each(func(rec []byte) { s.front.add(b.hash(rec)) })
+			b.spools[i].each(func(_ uint32, rec []byte) { s.front.add(b.hash(rec)) })
 			b.spools[i].give()
 		}
-		s.members = b.records
 		return s, nil
 	}
-	s.shards = new([shards]shard)
-	for i := range b.spools {
-		s.shards[i] = p.pack(&b.spools[i], s.room.take, func(_ []byte, hash uint64) { s.front.add(hash) })
-		s.bytes += s.shards[i].size()
-		b.spools[i].give()
-	}
-	if s.members = b.records - p.twice; s.members > b.limit {
+	b.pack(s)
+	if s.members > b.limit {
 		return nil, &LimitError{b.limit}
 	}
-	numbers := p.numbers // a copy, for that in p would keep all of p alive
-	s.numbers, s.endings, s.strays = &numbers, b.endings, p.strays
-	s.bytes += s.endings.size()
 	return s, nil
+}
+
+// tableBytes is how much memory the tables of all spools take.
+func (b *Builder) tableBytes() int {
+	size := overread
+	for i := range b.spools {
+		for number, records := range b.spools[i].counts {
+			size += sizeOf(bucketsFor(int(records)) * bucketPlaces * b.classes.widths[number])
+		}
+	}
+	return size
+}
+
+// pack makes the tables of a set out of the spools, and fills its filter.
+func (b *Builder) pack(s *Set) {
+	s.data, s.classes = s.room.take(b.tableBytes()), len(b.classes.widths)
+	s.tables = make([]table, shards*s.classes)
+	p, line, members := b.packer(), 0, 0
+	for i := range b.spools {
+		spool := &b.spools[i]
+		p.place(spool, func(_ []byte, hash uint64) {
+			s.front.add(hash)
+			members++
+		})
+		line = p.write(spool, s.tables[i*s.classes:][:s.classes], s.data, line)
+		spool.give()
+	}
+	numbers := b.classes.numbers // a copy, for that in the index would keep all of it alive
+	s.members, s.numbers, s.endings, s.strays = members, &numbers, b.endings, p.strays
+	const entry = 8
+	s.bytes += entry*len(s.tables) + s.endings.size()
 }
 
 // manyTwice tells whether room made for all records would be much too large. It looks at the first spool, which is a

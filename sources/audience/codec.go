@@ -137,9 +137,10 @@ func (e *endings) find(member []byte) (number uint16, at int) {
 
 // tables are what packing looks up, by byte.
 type tables struct {
-	lower [256]byte  // value of a lower case hexadecimal digit, or invalid
-	digit [256]byte  // value of a character in base 40, or invalid
-	size  [256]uint8 // bytes of a record with that code, of a long one those before its member
+	lower [256]byte           // value of a lower case hexadecimal digit, or invalid
+	digit [256]byte           // value of a character in base 40, or invalid
+	pairs [base * base]uint16 // the characters of two digits of base 40, the first one in the lower byte
+	size  [256]uint8          // bytes of a record with that code, of a long one those before its member
 }
 
 var packing = makeTables()
@@ -154,6 +155,11 @@ func makeTables() *tables {
 	}
 	for i, c := range []byte(textAlphabet) {
 		t.digit[c] = byte(i)
+	}
+	for i, a := range []byte(textAlphabet) {
+		for j, b := range []byte(textAlphabet) {
+			t.pairs[i*len(textAlphabet)+j] = uint16(a) | uint16(b)<<8
+		}
 	}
 	for n := range 8 {
 		t.size[codeInt+n] = uint8(2 + n)
@@ -378,7 +384,8 @@ func (e *endings) decodeText(buf *[MaxMemberBytes]byte, packed []byte, n int) []
 			n -= 3 // which it was counted for; it is the last
 			return buf[:n+copy(buf[n:], e.texts[v-firstEnding])]
 		}
-		buf[i], buf[i+1], buf[i+2] = textAlphabet[v/(base*base)], textAlphabet[v/base%base], textAlphabet[v%base]
+		text := uint32(packing.pairs[v/base]) | uint32(textAlphabet[v%base])<<16
+		binary.LittleEndian.PutUint32(buf[i:], text) // the fourth byte is written over, or left out
 	}
 	return buf[:n]
 }

@@ -25,7 +25,7 @@
 // two. All of it lies outside Go's heap, in large pages where the system has them (region.go). An approximate set is a filter alone, with 34 bits a member for one false positive in a million: 43 MB for ten million.
 //
 // A set is built in one pass, since Redis tells neither how much will come nor in which order: the members are spooled,
-// packed, into 64 parts by their hashes, and one part after another is made into tables while its spool is given back. So
+// packed, into 256 parts by their hashes, and one part after another is made into tables while its spool is given back. So
 // building takes little more than what is built, and memory of about one set more while an old one is in force. None of it
 // is counted in GOMEMLIMIT, nor does it let the heap grow before it is collected. Of an
 // approximate set the 64-bit hashes are spooled, 9 bytes a member, to leave out what comes twice.

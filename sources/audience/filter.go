@@ -13,8 +13,8 @@ import (
 // The rates of false positives follow from the load of a block, which is Poisson distributed with the mean
 // 512 × parts / bits per member: 0.96 % for the front filter, 0.00005 % for the approximate one.
 type filter struct {
-	bits   *bloom.BloomFilter
-	words  []uint64 // those of bits
+	bloom  *bloom.BloomFilter
+	words  []uint64 // those of bloom
 	blocks uint64
 	double bool // an approximate filter
 }
@@ -38,7 +38,7 @@ func newFilter(members int, double bool, room *region) filter {
 		probes = 2 * approximateProbes
 	}
 	f := filter{blocks: uint64(size) * 8 / blockBits, double: double, words: room.takeWords(size / 8)}
-	f.bits = bloom.FromWithM(f.words, uint(size)*8, probes)
+	f.bloom = bloom.FromWithM(f.words, uint(size)*8, probes)
 	return f
 }
 
@@ -53,15 +53,28 @@ func filterBytes(members int, double bool) int {
 
 // add enters a member by its hash.
 func (f *filter) add(hash uint64) {
-	var at [2 * approximateProbes]uint64
-	for _, bit := range f.locate(hash, &at) {
-		f.bits.BitSet().Set(uint(bit))
+	if f.double {
+		f.set(hash, hash, approximateProbes)
+		f.set(mix(^hash), ^hash, approximateProbes)
+		return
+	}
+	f.set(hash, hash, frontProbes)
+}
+
+// set sets some bits of the block at place, a part of 2^64, drawn from a seed. The first block of a member is at its hash: so the
+// members of a shard, which come one after another when a set is built, have theirs in a small part of the filter, which the processor's
+// cache holds. The second one lies anywhere.
+func (f *filter) set(place, seed uint64, probes int) {
+	block, _ := bits.Mul64(place, f.blocks)
+	all, word := f.bloom.BitSet(), mix(seed+golden)
+	for range probes {
+		all.Set(uint(block*blockBits + word%blockBits))
+		word >>= positionBits
 	}
 }
 
-// has tells whether a member with that hash may be in. It answers as bits.TestLocations does of locate, but divides by
-// nothing and has no branch that depends on the bits: nobody could foresee it, and a processor that guesses wrong has
-// waited for the memory in vain.
+// has tells whether a member with that hash may be in. It answers as bloom.TestLocations does of the same bits, but divides by nothing and
+// has no branch that depends on them: nobody could foresee it, and a processor that guesses wrong has waited for the memory in vain.
 func (f *filter) has(hash uint64) bool {
 	if f.double {
 		return f.all(hash, hash, approximateProbes)&f.all(mix(^hash), ^hash, approximateProbes) != 0
@@ -69,7 +82,7 @@ func (f *filter) has(hash uint64) bool {
 	return f.all(hash, hash, frontProbes) != 0
 }
 
-// all is 1 if all bits are set that spread draws, else 0.
+// all is 1 if all bits are set that set sets, else 0.
 func (f *filter) all(place, seed uint64, probes int) uint64 {
 	block, _ := bits.Mul64(place, f.blocks)
 	words := (*[blockBits / 64]uint64)(f.words[block*blockBits/64:])
@@ -79,29 +92,6 @@ func (f *filter) all(place, seed uint64, probes int) uint64 {
 		word >>= positionBits
 	}
 	return set
-}
-
-// locate gives the bits of a hash, a part of at.
-func (f *filter) locate(hash uint64, at *[2 * approximateProbes]uint64) []uint64 {
-	if !f.double {
-		f.spread(hash, hash, at[:frontProbes])
-		return at[:frontProbes]
-	}
-	f.spread(hash, hash, at[:approximateProbes])
-	f.spread(mix(^hash), ^hash, at[approximateProbes:])
-	return at[:]
-}
-
-// spread takes the block at place, a part of 2^64, and draws positions in it from a seed. The first block of a member is at
-// its hash: so the members of a shard, which come one after another when a set is built, have theirs in a 64th of the filter, which the
-// processor's cache holds. The second one lies anywhere.
-func (f *filter) spread(place, seed uint64, at []uint64) {
-	block, _ := bits.Mul64(place, f.blocks)
-	word := mix(seed + golden)
-	for i := range at {
-		at[i] = block*blockBits + word%blockBits
-		word >>= positionBits
-	}
 }
 
 // golden is 2^64 divided by the golden ratio, the step of splitmix64.

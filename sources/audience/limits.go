@@ -18,7 +18,7 @@ const (
 	// to find out, does not keep the others' members waiting.
 	loadsAtOnce = 2
 
-	// scanBuffer is how much of a server's replies is read at once: about a page of e-mail addresses.
+	// scanBuffer is how much of a server's replies is read at once: about half a page of e-mail addresses.
 	scanBuffer = 1 << 15
 
 	// minMapped is the smallest piece of memory outside the heap: two large pages of a processor, as one of them may be lost

@@ -1,10 +1,14 @@
 package audience
 
 import (
+	"math/bits"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/bits-and-blooms/bloom/v3"
 )
 
 // inUse is the memory that is in use after a collection, on the heap and outside.
@@ -112,15 +116,48 @@ func TestMemoryPerMember(t *testing.T) {
 	row(kinds[2], true, 4.3)
 }
 
-// The filters let as many others through as they should, and answer as the library does.
+// locate gives the bits of a hash, a part of at.
+func (f *filter) locate(hash uint64, at *[2 * approximateProbes]uint64) []uint64 {
+	if !f.double {
+		f.spread(hash, hash, at[:frontProbes])
+		return at[:frontProbes]
+	}
+	f.spread(hash, hash, at[:approximateProbes])
+	f.spread(mix(^hash), ^hash, at[approximateProbes:])
+	return at[:]
+}
+
+// spread takes the block at place, a part of 2^64, and draws positions in it from a seed.
+func (f *filter) spread(place, seed uint64, at []uint64) {
+	block, _ := bits.Mul64(place, f.blocks)
+	word := mix(seed + golden)
+	for i := range at {
+		at[i] = block*blockBits + word%blockBits
+		word >>= positionBits
+	}
+}
+
+// The filters let as many others through as they should, and have and answer the same as those of a library.
 func TestFalsePositives(t *testing.T) {
 	const n = 200_000
 	row := func(double bool, asked int, most float64) {
 		room := newRegion(filterBytes(n, double), true)
 		defer runtime.KeepAlive(room)
 		f := newFilter(n, double, room)
+		probes := uint(frontProbes)
+		if double {
+			probes = 2 * approximateProbes
+		}
+		plain := bloom.New(uint(len(f.words))*64, probes)
 		for i := range uint64(n) {
 			f.add(mix(2 * i))
+			var at [2 * approximateProbes]uint64
+			for _, bit := range f.locate(mix(2*i), &at) {
+				plain.BitSet().Set(uint(bit))
+			}
+		}
+		if !slices.Equal(f.words, plain.BitSet().Words()) {
+			t.Errorf("double %v: the filter has other bits than the library's", double)
 		}
 		through := 0
 		for i := range uint64(asked) {
@@ -133,7 +170,7 @@ func TestFalsePositives(t *testing.T) {
 			}
 			var at [2 * approximateProbes]uint64
 			for _, h := range []uint64{hash, mix(2 * i)} {
-				if got, want := f.has(h), f.bits.TestLocations(f.locate(h, &at)); got != want {
+				if got, want := f.has(h), plain.TestLocations(f.locate(h, &at)); got != want {
 					t.Fatalf("hash %x: got %v, the library says %v", h, got, want)
 				}
 			}

@@ -11,25 +11,22 @@ import (
 type Set struct {
 	room    *region // what the next two lie in
 	front   filter
-	shards  *[shards]shard // nil: there is nothing behind the filter
+	data    []byte  // of the tables, one after another; nil: there is nothing behind the filter
+	tables  []table // those of the first shard by the number of the class, those of the second one, and so on
+	classes int     // how many have a number
 	numbers *[classes]uint16
 	endings *endings
-	strays  map[string]struct{} // members that no table has room for; hardly ever any
+	strays  map[string]struct{} // records that no table has room for; hardly ever any
 	members int
 	bytes   int
 }
 
-// shard holds the members whose hashes begin with the same 6 bits.
-type shard struct {
-	tables []table // by the number of the class
-	data   []byte  // of the tables, one after another
-}
-
 const (
-	// shards is how many parts a set has. While a set is built one part at a time is put in order, which keeps what is
-	// needed besides small and in the processor's cache.
-	shards     = 64
-	shardShift = 64 - 6
+	// shards is how many parts a set has: the members of one have hashes that begin with the same bits. While a set is built one
+	// part at a time is put in order. With ten million members all that is needed for that lies in a core's own cache.
+	shards     = 1 << shardBits
+	shardBits  = 8
+	shardShift = 64 - shardBits
 )
 
 // Contains tells whether a member is in the set. An exact set is never wrong; an approximate one takes at most one in a
@@ -39,7 +36,7 @@ func (s *Set) Contains(member []byte) bool {
 		return false
 	}
 	hash := xxhash.Sum64(member)
-	is := s.front.has(hash) && (s.shards == nil || s.find(hash, member))
+	is := s.front.has(hash) && (s.data == nil || s.find(hash, member))
 	runtime.KeepAlive(s) // or its memory would be given back while it is read
 	return is
 }
@@ -48,23 +45,22 @@ func (s *Set) Contains(member []byte) bool {
 func (s *Set) find(hash uint64, member []byte) bool {
 	if len(member) <= maxText {
 		var buf shortRecord // clearing the long one takes longer than packing
-		return s.holds(hash, member, s.endings.encode(buf[:], member))
+		return s.holds(hash, s.endings.encode(buf[:], member))
 	}
 	var buf record
-	return s.holds(hash, member, s.endings.encode(buf[:], member))
+	return s.holds(hash, s.endings.encode(buf[:], member))
 }
 
-// holds tells whether a member, with its hash and its record, is in a table or a stray.
-func (s *Set) holds(hash uint64, member, rec []byte) bool {
+// holds tells whether a record, with its member's hash, is in a table or a stray.
+func (s *Set) holds(hash uint64, rec []byte) bool {
 	class, payload := classOf(rec)
-	shard := &s.shards[hash>>shardShift]
-	if n := int(s.numbers[class]) - 1; n >= 0 && n < len(shard.tables) && shard.tables[n].has(shard.data, hash, payload) {
+	if n := int(s.numbers[class]) - 1; n >= 0 && s.tables[int(hash>>shardShift)*s.classes+n].has(s.data, hash, payload) {
 		return true
 	}
 	if len(s.strays) == 0 {
 		return false
 	}
-	_, is := s.strays[string(member)]
+	_, is := s.strays[string(rec)]
 	return is
 }
 
@@ -75,10 +71,4 @@ func (s *Set) Len() int { return s.members }
 func (s *Set) Bytes() int { return s.bytes }
 
 // Approximate tells whether the set is but a filter.
-func (s *Set) Approximate() bool { return s.shards == nil }
-
-// size is the memory that a shard takes besides itself and its data.
-func (s *shard) size() int {
-	const tableBytes = 8
-	return tableBytes * cap(s.tables)
-}
+func (s *Set) Approximate() bool { return s.data == nil }

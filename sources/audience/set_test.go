@@ -204,7 +204,7 @@ func TestSetIsAMap(t *testing.T) {
 
 // Members of all lengths, enough of them that shards have several chunks and buckets at their ends.
 func TestSetOfManyChunks(t *testing.T) {
-	const n = 100_000
+	const n = 200_000
 	member := func(i int) string {
 		tail := strconv.Itoa(i) + "!"
 		return strings.Repeat("m", max(0, i%MaxMemberBytes+1-len(tail))) + tail
@@ -229,33 +229,36 @@ func TestSetOfManyChunks(t *testing.T) {
 			t.Fatalf("member %q: got %v, and %v with one byte more", member(i), s.Contains([]byte(member(i))), s.Contains([]byte(member(i)+"?")))
 		}
 	}
-	if data := s.shards[0].data; len(data) < 3*chunkBytes {
-		t.Errorf("a shard has only %d bytes: the test tries nothing", len(data))
+	if len(s.data) < 3*chunkBytes*shards {
+		t.Errorf("the tables of a shard have only %d bytes: the test tries nothing", len(s.data)/shards)
 	}
 }
 
-// Members that find no place, because others have the same hash, are found nevertheless, and no others.
+// Members that find no place, because others have the same hash, are found nevertheless, and no others, and are counted once.
 func TestStrays(t *testing.T) {
 	const n = 1000
 	b := NewBuilder(n, false)
-	var s spool
 	var want []string
 	for i := range n {
 		member := "member" + strconv.Itoa(i)
 		var buf record
-		if !s.append(b.endings.encode(buf[:], []byte(member))) {
-			t.Fatal("no room")
+		rec := b.endings.encode(buf[:], []byte(member))
+		for range 2 {
+			if !b.spools[0].append(rec, b.classes.numberOf(rec)) {
+				t.Fatal("no room")
+			}
+			b.records++
 		}
 		want = append(want, member)
 	}
 	same := func(rec []byte) uint64 { return uint64(rec[len(rec)-1] % 2) }
-	p := &packer{endings: b.endings, hash: same}
-	kept := 0
-	set := &Set{shards: new([shards]shard), numbers: &p.numbers, endings: b.endings}
-	set.shards[0] = p.pack(&s, onHeap, func([]byte, uint64) { kept++ })
-	set.strays = p.strays
-	if kept != n || len(p.strays) < n-100 {
-		t.Errorf("%d records kept, %d strays of %d", kept, len(p.strays), n)
+	b.hash = same
+	set, err := b.Build()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if set.Len() != n || len(set.strays) < n-100 {
+		t.Errorf("%d members, %d strays of %d", set.Len(), len(set.strays), n)
 	}
 	for i, m := range want {
 		var buf record

@@ -13,7 +13,7 @@ import (
 //
 // Places that are left over hold a second copy of a record: every place is a member.
 type table struct {
-	at      uint32 // where the table begins in its shard's data
+	at      uint32 // where the table begins in the set's data, in cache lines
 	buckets uint32 // 0: the class has no records
 }
 
@@ -44,6 +44,24 @@ func classOf(rec []byte) (class int, payload []byte) {
 	return int(rec[0]), rec[1:]
 }
 
+// classIndex numbers the classes that are met, from 0 on.
+type classIndex struct {
+	numbers [classes]uint16 // by class: its number and 1; 0: not met yet
+	heads   []int           // by number: the bytes of a record before its payload
+	widths  []int           // by number: the bytes of the payload
+}
+
+// numberOf gives the number of a record's class.
+func (x *classIndex) numberOf(rec []byte) int {
+	class, payload := classOf(rec)
+	if x.numbers[class] == 0 {
+		x.heads = append(x.heads, len(rec)-len(payload))
+		x.widths = append(x.widths, len(payload))
+		x.numbers[class] = uint16(len(x.widths))
+	}
+	return int(x.numbers[class]) - 1
+}
+
 // bucketsFor is how many buckets a table of so many records has.
 func bucketsFor(records int) int {
 	return int(math.Ceil(float64(records) / tableLoad / bucketPlaces))
@@ -51,7 +69,7 @@ func bucketsFor(records int) int {
 
 // pick gives the two buckets of a hash. The first bits of the hash chose the shard.
 func pick(hash uint64, buckets uint32) (first, second uint32) {
-	return uint32(hash & math.MaxUint32 * uint64(buckets) >> 32), uint32(hash >> 26 & math.MaxUint32 * uint64(buckets) >> 32)
+	return uint32(hash & math.MaxUint32 * uint64(buckets) >> 32), uint32(hash >> (32 - shardBits) & math.MaxUint32 * uint64(buckets) >> 32)
 }
 
 // has looks a payload up that is as long as the table's.
@@ -61,8 +79,9 @@ func (t table) has(data []byte, hash uint64, payload []byte) bool {
 	}
 	width := len(payload)
 	first, second := pick(hash, t.buckets)
-	a := data[int(t.at)+int(first)*bucketPlaces*width:][:bucketPlaces*width+overread]
-	b := data[int(t.at)+int(second)*bucketPlaces*width:][:bucketPlaces*width+overread]
+	data = data[int(t.at)*cacheLine:]
+	a := data[int(first)*bucketPlaces*width:][:bucketPlaces*width+overread]
+	b := data[int(second)*bucketPlaces*width:][:bucketPlaces*width+overread]
 	if width < 8 {
 		var padded [8]byte
 		copy(padded[:], payload)
