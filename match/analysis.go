@@ -320,6 +320,14 @@ func (s *search) claim(c *cond, want outcomes) (needs []*cond, branches []*goal,
 			needs = append(needs, present(c.x), present(c.y))
 		}
 	}
+	if t := s.normal(c); t.test.op == opMatches && (want == canTrue || want == canFalse) {
+		s.steps -= programSteps
+		if texts, exact := patternTexts(c.x, t.test.pattern.String()); texts != nil && (want == canTrue) != t.opposite {
+			needs = append(needs, texts)
+		} else if texts != nil && exact {
+			needs = append(needs, newNot(texts))
+		}
+	}
 	s.trail = append(s.trail, s.newClaim(c, want))
 	return needs, nil, s.consistent(&s.trail[len(s.trail)-1])
 }

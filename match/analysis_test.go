@@ -51,6 +51,20 @@ func TestUnsatisfiable(t *testing.T) {
 	check("os[:2] == 'ios'", true)
 	check("hash(userid)[:2] == 'zz'", true)
 	check("hash(userid)[:2] == 'a5' and hash(userid)[:2] == 'a6'", true)
+	check("os[:1] == 'i' and os startsWith 'android'", true)
+	check("os[:1] == 'i' and os startsWith 'ios'", false)
+	check("os[:2] == 'io' and os[:1] == 'a'", true)
+	check("os[:1] in ['a', 'b'] and os[:2] in ['ca', 'da']", true)
+	check("hash(userid)[:1] == 'a' and hash(userid)[:2] == 'b1'", true)
+	check("hash(userid)[:1] == 'a' and hash(userid)[:2] == 'a1'", false)
+	check("hash(userid)[:2] == 'a'", true)
+	check("os matches '^ios$' and os matches '^android$'", true)
+	check("os matches '^(ios|ipados)$' and os == 'web'", true)
+	check("os matches '^(ios|ipados)$' and os startsWith 'ipad'", false)
+	check("os matches '^i[op].*x' and os startsWith 'android'", true)
+	check("os not matches '^i' and os startsWith 'ios'", true)
+	check("os not matches '^i+o' and os startsWith 'ios'", false)
+	check("os not matches '^i' and os not matches '^a'", false)
 	check("lower(os) == 'ios' and not has(os)", true)
 	check("lower(os) == 'ios' and lower(os) == 'web'", true)
 	check("os == country and os != country", true)
@@ -84,7 +98,10 @@ func TestUnsatisfiable(t *testing.T) {
 	check("age in 1..5 and age not in [1, 2, 3, 4, 5]", true)
 	check("age * 2 > 10 and age * 2 < 5", true)
 	check("age * 2 > 10 and not has(age)", true)
-	check("len(os) < 0", true)
+	check("len(os) < 0 or len(os) == 0 or len(groups) == 0", true)
+	check("len(trim(os)) == 0", false)
+	check("age % 10 > 9 or age % -10 < -9", true)
+	check("age % 10 == 9 or age % year > 9", false)
 	check("beta and not beta", true)
 	check("beta == true and beta == false", true)
 	check("score > 0.5 and score < 0.5", true)
@@ -148,6 +165,13 @@ func TestDisjointAndImplies(t *testing.T) {
 	implies("os matches 'i'", "os matches 'i'", true)
 	implies("has(os)", "os matches '' or os not matches ''", false) // too long a text is unknown
 	implies("os startsWith 'ios'", "os startsWith 'i'", true)
+	implies("os startsWith 'ios'", "os[:2] == 'io'", true)
+	implies("os startsWith 'i'", "os[:2] == 'io'", false)
+	implies("os[:3] == 'ios'", "os startsWith 'io'", true)
+	implies("os[:3] == 'io'", "os startsWith 'ios'", false)
+	implies("hash(os)[:2] == 'a5'", "hash(os)[:1] == 'a'", true)
+	implies("os matches '^(ios|web)$'", "os in ['web', 'tv', 'ios']", true)
+	implies("os startsWith 'ios'", "os matches '^i'", false) // too long a text is unknown
 	implies("os == 'ios' and false", "os == 'web'", true)
 	implies("os == 'ios'", "os ==", false)
 }
@@ -203,8 +227,16 @@ func TestAnalysisIsBounded(t *testing.T) {
 	for i := range 600 {
 		all = append(all, fmt.Sprintf("(os != 'a%d' or country != 'b%d')", i, i))
 	}
+	numbers := func(from int) string {
+		out := fmt.Sprint("age in [", from)
+		for i := range 4000 {
+			out += fmt.Sprint(", ", from+i)
+		}
+		return out + "]"
+	}
 	long := "os in ['x'" + strings.Repeat(", 'abcd'", 6000) + "] and " + strings.Repeat("os != 'y' and ", 200) + "os startsWith 'abcde'"
-	for _, when := range []string{strings.Join(all, " and ") + " and os matches 'x'", long, "has(os)" + strings.Repeat(" == has(tag)", 9)} {
+	for _, when := range []string{strings.Join(all, " and ") + " and os matches 'x'", long, "has(os)" + strings.Repeat(" == has(tag)", 9),
+		numbers(0) + " and not (" + numbers(5) + ")", numbers(0) + strings.Repeat(" and age != 5", 90)} {
 		c, errs := parseCondition(s, when)
 		if errs != nil {
 			t.Fatalf("%.40s…: %v", when, errs)
@@ -214,6 +246,10 @@ func TestAnalysisIsBounded(t *testing.T) {
 		if over := -look.steps; over > maxAnalysisSteps/10 {
 			t.Errorf("%.40s… took %d steps more than %d", when, over, maxAnalysisSteps)
 		}
+	}
+	z := NewAnalyzer(s)
+	if z.Implies(numbers(0), numbers(5)); z.Spent() < 4000/stepItems {
+		t.Errorf("two lists of 4,001 numbers cost %d steps, as if they were short", z.Spent())
 	}
 }
 

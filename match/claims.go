@@ -35,9 +35,12 @@ func (s *search) normal(c *cond) normalTest {
 	}
 	n.test = c
 	if c.op != opHas && c.op&1 != opTextEq&1 {
-		opposite := *c
-		opposite.op, opposite.id = c.op.negated(), ""
-		n.test, n.opposite = &opposite, true
+		if c.opposite == nil {
+			opposite := *c
+			opposite.op, opposite.id = c.op.negated(), ""
+			c.opposite = &opposite
+		}
+		n.test, n.opposite = c.opposite, true
 	}
 	n.id, n.of = n.test.ident(), c.x.origin().ident()
 	if c.y != nil {
@@ -105,6 +108,7 @@ func (s *search) consistent(last *claim) bool {
 		if c.id == last.id && c.want&last.want == 0 {
 			return false
 		}
+		s.steps -= c.test.size() / stepItems
 		group = append(group, c)
 	}
 	if last.test.y != nil {
@@ -162,10 +166,15 @@ func (s *search) mayHaveValue(v *value, own, all []*claim) bool {
 	if !ok {
 		return false
 	}
-	if few, finite, by := candidates(own); finite {
-		return slices.ContainsFunc(few, func(x slot) bool { return s.meets(v, x, by, all) })
+	few, finite, by := candidates(own)
+	if !finite {
+		few, finite = begun(v, all)
 	}
-	return true
+	if !finite {
+		return true
+	}
+	judges := s.judges(v, by, all)
+	return slices.ContainsFunc(few, func(x slot) bool { return s.meets(v, x, judges) })
 }
 
 // candidates gives the values of which a claim leaves one only, the shortest such list, and by which claim. Not finite: no claim
@@ -196,60 +205,113 @@ func candidates(own []*claim) (few []slot, finite bool, by *claim) {
 	return few, finite, by
 }
 
+// begun gives the value of the beginning of a text, such as x[:3], that a claim on what x begins with leaves.
+func begun(v *value, all []*claim) (few []slot, finite bool) {
+	if !v.isHead() {
+		return nil, false
+	}
+	for _, c := range all {
+		if c.op() == opPrefix && len(c.test.texts[0]) >= v.to && c.test.x.ident() == v.x.ident() {
+			text := c.test.texts[0][:v.to]
+			return []slot{{text: []byte(text), num: textKey(text)}}, true
+		}
+	}
+	return nil, false
+}
+
+// isHead tells whether a value is the beginning of another, as x[:3].
+func (v *value) isHead() bool { return v.op == valSlice && v.from == 0 && !v.toEnd && v.to > 0 }
+
 func versionSlot(v *version) slot {
 	x := slot{text: []byte(v.String())}
 	x.setVersion(v)
 	return x
 }
 
-// programSteps is what a program of one test costs beside a step of the search.
-const programSteps = 10
+// judge is a claim that can be asked about a single value.
+type judge struct {
+	rules *RuleSet // of two rules: the test, and its negation; the value is their schema's only attribute
+	want  outcomes
+}
 
-// meets tells whether v can have the value x, one of those that a claim leaves, without contradicting any other claim on it or on a
-// function of it. It asks the VM.
-func (s *search) meets(v *value, x slot, by *claim, all []*claim) bool {
-	if v.typ == String && !producible(s.schema, v, x.text) {
-		return false
-	}
+// judges gives the other claims that a value of v settles: those on it, and on functions of it.
+func (s *search) judges(v *value, by *claim, all []*claim) (out []judge) {
 	var alone *Schema // with v's value as its only attribute
-	var a *Attributes
 	for _, c := range all {
 		if c == by {
 			continue
 		}
-		arg := c.test.x.over(v)
-		if arg == nil || !c.test.op.isPure() {
+		test := c.over(v)
+		if test == nil || !test.op.isPure() {
 			continue
 		}
-		if s.steps -= programSteps; s.steps < 0 {
-			return true
+		if s.steps -= programSteps + c.test.size()/stepItems; s.steps < 0 {
+			return nil
 		}
 		if alone == nil {
 			alone = &Schema{attrs: []attribute{{typ: v.typ}}, names: []string{"x"}}
-			a = &Attributes{schema: alone, gen: 2, slots: []slot{x}}
-			a.slots[0].stamp = a.gen | 1
 		}
-		test := *c.test
-		test.x, test.id = arg, ""
-		rs := &RuleSet{schema: alone, prog: generate(alone, []checkedRule{{cond: &test, unit: -1}, {cond: newNot(&test), unit: -1}}, false)}
+		out = append(out, judge{
+			&RuleSet{schema: alone, prog: generate(alone, []checkedRule{{cond: test, unit: -1}, {cond: newNot(test), unit: -1}}, false)}, c.want,
+		})
+	}
+	return out
+}
+
+// meets tells whether v can have the value x, one of those that a claim leaves, without contradicting any other claim on it or on a
+// function of it. It asks the VM.
+func (s *search) meets(v *value, x slot, judges []judge) bool {
+	if v.typ == String && !producible(s.schema, v, x.text) {
+		return false
+	}
+	for _, j := range judges {
+		if s.steps--; s.steps < 0 {
+			return true
+		}
+		a := &Attributes{schema: j.rules.schema, gen: 2, slots: []slot{x}}
+		a.slots[0].stamp = a.gen | 1
 		got := canUnknown
-		switch rs.Decide(a, rs.NewState()) {
+		switch j.rules.Decide(a, j.rules.NewState()) {
 		case 0:
 			got = canTrue
 		case 1:
 			got = canFalse
 		}
-		if got&c.want == 0 {
+		if got&j.want == 0 {
 			return false
 		}
 	}
 	return true
 }
 
+// over gives the claim's test as one of v, with the first attribute in v's place; nil if v does not settle it. What a text begins
+// with is settled by its beginning, as far as that goes.
+func (c *claim) over(v *value) *cond {
+	test := *c.test
+	test.id, test.opposite = "", nil
+	if test.x = c.test.x.over(v); test.x != nil {
+		return &test
+	}
+	if !v.isHead() || test.op != opPrefix || c.test.x.ident() != v.x.ident() {
+		return nil
+	}
+	test.x = &value{op: valAttr, typ: v.typ}
+	if text := test.texts[0]; len(text) > v.to {
+		if !c.yes() {
+			return nil
+		}
+		test.texts = []string{text[:v.to]}
+	}
+	return &test
+}
+
 // over gives v as a function of from, with the first attribute in from's place; nil if it is none.
 func (v *value) over(from *value) *value {
 	if v.ident() == from.ident() {
 		return &value{op: valAttr, typ: from.typ}
+	}
+	if v.isHead() && from.isHead() && v.to < from.to && v.x.ident() == from.x.ident() {
+		return &value{op: valSlice, typ: v.typ, x: &value{op: valAttr, typ: from.typ}, to: v.to}
 	}
 	if !v.isLink() {
 		return nil
@@ -278,12 +340,18 @@ func producible(s *Schema, v *value, text []byte) bool {
 	case valTrim:
 		return bytes.Equal(bytes.TrimSpace(text), text)
 	case valHash:
-		return len(text) == 16 && isHex(text)
+		return len(text) == hashDigits && isHex(text)
 	case valSlice:
+		if v.x.op == valHash && len(text) != len(cut(make([]byte, hashDigits), v.from, v.to, v.toEnd)) {
+			return false
+		}
 		bounded := !v.toEnd && (v.from < 0) == (v.to < 0)
 		return (!bounded || len(text) <= max(v.to-v.from, 0)) && (v.x.op != valHash || isHex(text))
 	}
 	return true
 }
+
+// hashDigits is the length of what hash() gives.
+const hashDigits = 16
 
 func isHex(text []byte) bool { return strings.Trim(string(text), "0123456789abcdef") == "" }

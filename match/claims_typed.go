@@ -1,6 +1,7 @@
 package match
 
 import (
+	"math"
 	"slices"
 	"strings"
 )
@@ -53,6 +54,12 @@ func rangesAgree(v *value, own []*claim) bool {
 		whole = numbersBetween(orderInt(0), orderInt(PPM-1))
 	case v.op == valLen:
 		whole.first.low = orderInt(0)
+		if v.x.op == valAttr { // an empty value counts as missing
+			whole.first.low = orderInt(1)
+		}
+	case v.op == valMod && v.y.op == valLiteral && intOf(v.y.num) != math.MinInt64:
+		most := int64(magnitude(intOf(v.y.num))) - 1
+		whole = numbersBetween(orderInt(-most), orderInt(most))
 	}
 	left := []addressRange{whole}
 	for _, c := range own {
@@ -82,13 +89,17 @@ func numbersBetween(least, most uint64) addressRange {
 	return addressRange{address{low: least}, address{low: most}}
 }
 
-// within gives the parts of ranges that lie in others, or outside of them all. Both are sorted.
+// within gives the parts of ranges that lie in others, or outside of them all. Both are sorted, and so is what it gives; it takes
+// time in proportion to both, since lists are long: others are passed over once.
 func within(ranges, others []addressRange, inside bool) (out []addressRange) {
 	for _, r := range ranges {
+		for len(others) > 0 && others[0].last.less(r.first) {
+			others = others[1:]
+		}
 		from, left := r.first, true // what is outside so far begins here
 		for _, o := range others {
-			if o.last.less(r.first) || r.last.less(o.first) {
-				continue
+			if r.last.less(o.first) {
+				break
 			}
 			first, last := o.first, o.last
 			if first.less(r.first) {

@@ -120,6 +120,15 @@ const (
 	// maxAnalysisSteps bounds one question to an [Analyzer], 10 to 100 ms: conditions that people write take some hundred, 20 µs.
 	maxAnalysisSteps = 20_000
 
+	// programSteps is what a program of one test costs beside a step of such a search.
+	programSteps = 10
+
+	// stepItems is how many items of a list cost as much as a step, so that lists of thousands take no more time than is meant.
+	stepItems = 32
+
+	// maxLiterals bounds the texts that are made out of a regular expression such as `^(ios|ipados)$`, for proofs: each is a branch.
+	maxLiterals = 16
+
 	// maxExplainedParts bounds the parts of one condition that are explained: each is compiled, and nobody reads more.
 	maxExplainedParts = 500
 

@@ -74,6 +74,8 @@ type cond struct {
 
 	weight int // instructions that its code has, at most maxWeight
 	id     string
+
+	opposite *cond // of a test, once a search has asked for it: that of the opposite opcode
 }
 
 type condKind uint8
@@ -122,6 +124,15 @@ func newEqual(l, r *cond) *cond {
 
 func newTest(op opcode, x *value) *cond {
 	return &cond{kind: condTest, op: op, x: x, weight: 1 + x.weight()}
+}
+
+// size counts what a test compares with.
+func (c *cond) size() int {
+	n := len(c.texts) + len(c.nums) + len(c.versions)
+	if c.networks != nil {
+		n += len(c.networks.ranges)
+	}
+	return n
 }
 
 // weight counts the instructions of conditions inside a value.
