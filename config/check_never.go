@@ -29,8 +29,8 @@ func (c *checker) never(s *scope, x *inForce) {
 	}
 }
 
-// unmet refuses an experiment that depends on what no request can be assigned to together with it. A shared one is asked about for
-// every tenant that has some of these of its own.
+// unmet refuses an experiment that depends on what no request can be assigned to together with it, or on two that never go together,
+// be it by way of others. A shared one is asked about for every tenant that has some of these of its own.
 func (c *checker) unmet(s *scope, x *inForce) {
 	refuse := func(f Field[string], why, fix string) {
 		p := problem{What: "experiment " + quoted(x.Name) + " can never match", Why: why, Fix: fix}
@@ -43,28 +43,93 @@ func (c *checker) unmet(s *scope, x *inForce) {
 		}
 		c.fail(f.At, p)
 	}
-	for i, f := range x.DependsOn.Value {
+	all := s.needed(x)
+	for i, q := range all {
+		if q.direct && s.mine(x, q.of) {
+			if why := c.apart(s, x, q.of); why != "" {
+				refuse(q.via, fmt.Sprintf("it depends on %s, and %s", quoted(q.of.Name), why), "mend one of the two, or delete the dependency")
+				continue
+			}
+		}
+		if !q.direct {
+			if why := c.parted(s, x, q.of); why != "" && s.mine(x, q.of) {
+				refuse(q.via, fmt.Sprintf("it needs %s, by way of %s, and %s", quoted(q.of.Name), quoted(q.via.Value), why), "mend one of the two, or delete the dependency")
+				return
+			}
+		}
+		for _, p := range all[:i] {
+			if !s.mine(x, p.of) && !s.mine(x, q.of) {
+				continue
+			}
+			why := c.parted(s, p.of, q.of)
+			if why == "" || s.toldBefore(x, p.of, q.of) {
+				continue
+			}
+			refuse(q.via, fmt.Sprintf("it needs both %s and %s, and %s", quoted(p.of.Name), quoted(q.of.Name), why), "delete one of the dependencies")
+			return
+		}
+	}
+}
+
+// parted tells why no request can be assigned to both p and q, "" if one may be. Archived ones are told where they are depended on.
+func (c *checker) parted(s *scope, p, q *inForce) string {
+	switch {
+	case p.State.Value == Archived || q.State.Value == Archived:
+		return ""
+	case sameLayer(p, q):
+		return "the two are in one layer, of which a unit gets one experiment at most"
+	case excludes(p, q):
+		return "the two exclude one another"
+	case c.analyzer != nil && c.analyzer.Spent() > maxAnalysis:
+		return ""
+	}
+	return c.apart(s, p, q)
+}
+
+// need is an experiment that has to be assigned for another one to be, and the dependency of that one by which it has.
+type need struct {
+	of     *inForce
+	via    Field[string]
+	direct bool // via names it
+}
+
+// needed gives what has to be assigned for x to be: what it depends on, then what these depend on, and so on; at most maxNeeded.
+func (s *scope) needed(x *inForce) []need {
+	seen := map[*inForce]bool{x: true}
+	var out []need
+	add := func(f, via Field[string], direct bool) {
+		if j, defined := s.at[f.Value]; defined && !seen[s.list[j]] && len(out) < maxNeeded {
+			seen[s.list[j]] = true
+			out = append(out, need{s.list[j], via, direct})
+		}
+	}
+	for _, f := range x.DependsOn.Value {
+		add(f, f, true)
+	}
+	for i := 0; i < len(out); i++ {
+		for _, f := range out[i].of.DependsOn.Value {
+			add(f, out[i].via, false)
+		}
+	}
+	return out
+}
+
+// toldBefore reports whether one of the experiments that x depends on needs both p and q already: the mistake is that one's.
+func (s *scope) toldBefore(x, p, q *inForce) bool {
+	for _, f := range x.DependsOn.Value {
 		j, defined := s.at[f.Value]
 		if !defined || s.list[j] == x {
 			continue
 		}
-		if s.mine(x, s.list[j]) {
-			if why := c.apart(s, x, s.list[j]); why != "" {
-				refuse(f, fmt.Sprintf("it depends on %s, and %s", quoted(f.Value), why), "mend one of the two, or delete the dependency")
-				continue
-			}
+		has := map[*inForce]bool{s.list[j]: true}
+		for _, n := range s.needed(s.list[j]) {
+			has[n.of] = true
 		}
-		for _, g := range x.DependsOn.Value[:i] {
-			k, defined := s.at[g.Value]
-			if !defined || s.list[k] == x || k == j || !s.mine(x, s.list[j]) && !s.mine(x, s.list[k]) {
-				continue
-			}
-			if sameLayer(s.list[j], s.list[k]) {
-				refuse(f, fmt.Sprintf("it depends on %s too, which is in the same layer: a unit gets one of them at most", quoted(g.Value)), "delete one of the dependencies")
-				break
-			}
+		if has[p] && has[q] {
+			return true
 		}
 	}
+	return false
 }
 
 // apart tells why no request can be assigned to both x and y, which it depends on; "" if one may be.

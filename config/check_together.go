@@ -58,7 +58,7 @@ func (c *checker) together(s *scope) {
 		if c.told(at) {
 			continue // the cause is known, and this is what follows from it
 		}
-		c.fail(at, problem{What: strings.ReplaceAll(e.What, "`", `"`), Fix: strings.ReplaceAll(e.Fix, "`", "")})
+		c.fail(at, problem{What: strings.ReplaceAll(e.What, "`", `"`), Why: t.others(s, e), Fix: strings.ReplaceAll(e.Fix, "`", "")})
 	}
 }
 
@@ -91,6 +91,27 @@ func (t *translation) item(fields []Field[string], item int) (Field[string], boo
 		item--
 	}
 	return Field[string]{}, false
+}
+
+// others tells where the other experiments stand that an error is about, and for which tenant that is, if not for all.
+func (t *translation) others(s *scope, e match.ExperimentError) string {
+	if len(e.Others) == 0 {
+		return ""
+	}
+	var places []string
+	for _, other := range e.Others[:min(len(e.Others), maxPlaces)] {
+		x := t.list[other]
+		at := firstPlace(map[string]Pos{"slots": x.Slots.at(), "depends_on": x.DependsOn.at()}[e.Part], x.Key.At)
+		places = append(places, fmt.Sprintf("%s in line %d", quoted(x.Name), at.Line))
+	}
+	out := "the other is " + strings.Join(places, ", ")
+	if len(places) > 1 {
+		out = "the others are " + strings.Join(places, ", ")
+	}
+	if s.tenant != "" {
+		out += "; for tenant " + s.tenant
+	}
+	return out
 }
 
 // placeOfError is where the part stands that an error is about.

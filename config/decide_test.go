@@ -80,10 +80,10 @@ func TestDecide(t *testing.T) {
 	row("", "", "u1", "/", decided{"all", "blue", true, "font=serif", -1, []string{red, serif}, 1})
 	row("", "staff", "u1", "/", decided{"all", "gray", true, "staff", 0, []string{red, serif}, -1})
 	row("", "kept", "u1", "/", decided{"all", "stable", false, "kept", 1, []string{red, serif}, -1})
-	row("acme", "staff", "u1", "/", decided{"own", "blue", false, "font=serif", -1, []string{serif, green}, 0})
+	row("acme", "staff", "u1", "/", decided{"own", "blue", false, "font=serif", -1, []string{green, serif}, 1})
 	row("other", "", "u1", "/", decided{"all", "blue", true, "font=serif", -1, []string{red, serif}, 1})
 
-	if len(s.Trees) != 2 || s.Trees[0].Branches[1] != s.Trees[1].Branches[0] {
+	if len(s.Trees) != 2 || s.Trees[0].Branches[1] != s.Trees[1].Branches[1] {
 		t.Errorf("trees: got %d, want 2 that share the experiment which is the same in both", len(s.Trees))
 	}
 	if s.TreeOf([]byte("nobody")) != s.Trees[0] || s.TreeOf(nil) != s.Trees[0] || s.TreeOf([]byte("acme")) != s.Trees[1] {

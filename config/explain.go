@@ -266,7 +266,7 @@ func (x *explainer) rules(d *Decision, e *Explanation) []ExplainedRule {
 // override explains X-Experiment-Override, and gives what it forces.
 func (x *explainer) override(d *Decision, e *Explanation) []match.Assignment {
 	text, ok := x.header(overrideField)
-	if !ok {
+	if !ok || text == "" { // an empty one asks for nothing
 		return nil
 	}
 	e.Override = &ExplainedOverride{Value: text, Status: "off"}

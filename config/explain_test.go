@@ -153,3 +153,13 @@ func TestReasonsHaveCodes(t *testing.T) {
 		}
 	}
 }
+
+// An empty X-Experiment-Override asks for nothing, so there is nothing to tell of it.
+func TestExplainEmptyOverride(t *testing.T) {
+	s := snapshotOf(t, complete("attributes: {userid: {from: [header X-User-Id]}}\nlayers: {l: {by: userid}}\n"+
+		"experiments: {e: {layer: l, slots: [0], variants: {A: 1}}}\nassignments: {override_key_file: key.txt}\n"))
+	e := s.Explain(ExplainRequest{Method: "GET", Path: "/", Headers: []Header{{overrideField, ""}}, Time: explainedAt})
+	if e.Override != nil {
+		t.Errorf("told %+v", *e.Override)
+	}
+}

@@ -7,12 +7,14 @@ type inForce struct {
 }
 
 // experimentsInForce takes what tenants inherit into account: each field of the experiment `name` is for tenant `acme` that of
-// acme/name, else that of */name, else that of acme/*. In the order of the file; what a tenant has through acme/* alone
-// stands behind the experiment that it changes.
+// acme/name, else that of */name, else that of acme/*. In the order of the file; what a tenant has of a shared experiment stands
+// behind that one, wherever it is written: who changes one field of it for a tenant does not change which of two
+// experiments that exclude one another goes first there.
 func experimentsInForce(f *File) []inForce {
 	shared, common := map[string]*FileExperiment{}, map[string]*FileExperiment{}
 	own := map[[2]string]bool{}
-	var tenants []string // that have a common part
+	versions := map[string][]*FileExperiment{} // of tenants, by name
+	var tenants []string                       // that have a common part
 	for i := range f.Experiments.Value {
 		x := &f.Experiments.Value[i]
 		switch {
@@ -21,8 +23,9 @@ func experimentsInForce(f *File) []inForce {
 			tenants = append(tenants, x.Tenant)
 		case x.Tenant == "*" && shared[x.Name] == nil:
 			shared[x.Name] = x
-		default:
+		case x.Tenant != "*":
 			own[[2]string{x.Tenant, x.Name}] = true
+			versions[x.Name] = append(versions[x.Name], x)
 		}
 	}
 	out := make([]inForce, 0, len(f.Experiments.Value)+len(shared)*len(tenants))
@@ -35,13 +38,16 @@ func experimentsInForce(f *File) []inForce {
 				continue // name and */name: told where the keys are checked
 			}
 			out = append(out, inForce{*x, ""})
+			for _, v := range versions[x.Name] {
+				out = append(out, inForce{v.inherit(x).inherit(common[v.Tenant]), v.Tenant})
+			}
 			for _, tenant := range tenants {
 				if !own[[2]string{tenant, x.Name}] {
 					out = append(out, inForce{x.inherit(common[tenant]), tenant})
 				}
 			}
-		default:
-			out = append(out, inForce{x.inherit(shared[x.Name]).inherit(common[x.Tenant]), x.Tenant})
+		case shared[x.Name] == nil:
+			out = append(out, inForce{x.inherit(common[x.Tenant]), x.Tenant})
 		}
 	}
 	return out

@@ -37,6 +37,10 @@ const (
 	maxAnalysis = 1_000_000
 	// maxComparedRules bounds the rules of a route that each rule behind them is compared with.
 	maxComparedRules = 200
+	// maxNeeded bounds the experiments that one depends on, be it by way of others, that are compared with one another.
+	maxNeeded = 64
+	// maxPlaces bounds the places that one mistake names beside its own.
+	maxPlaces = 8
 	// maxGuesses bounds the comparisons spent on "did you mean" for one file.
 	maxGuesses = 200_000
 

@@ -164,7 +164,17 @@ experiments:
 `
 	row(shared, "", "color:l1:all:created:0", "font:l2::created:20")
 	row(shared, "unknown", "color:l1:all:created:0", "font:l2::created:20")
-	row(shared, "acme", "font:l2:acme:paused:20", "color:l1:all:active:5", "own:l3:acme:paused:7")
+	row(shared, "acme", "color:l1:all:active:5", "font:l2:acme:paused:20", "own:l3:acme:paused:7")
+	// A tenant's own stands where the shared one does, be it written before or behind it.
+	ordered := `
+  acme/b: {owner: acme}
+  a: {layer: l1, slots: [0-9], excludes: [b], variants: {A: 1}}
+  acme/own: {layer: l3, slots: [7], variants: {A: 1}}
+  b: {layer: l2, slots: [20-29], variants: {A: 1}}
+  acme/a: {state: paused}
+`
+	row(ordered, "", "a:l1::created:0", "b:l2::created:20")
+	row(ordered, "acme", "a:l1::paused:0", "own:l3::created:7", "b:l2:acme:created:20")
 	// What acme/* does not change stays shared.
 	same := `
   color: {layer: l1, slots: [0-9], owner: all, variants: {A: 1}}

@@ -52,7 +52,7 @@ func TestTreesShareSets(t *testing.T) {
 	}
 	check("", "=")
 	check("  acme/b: {owner: acme}\n  zeta/*: {owner: zeta}\n", "=", "zeta=", "acme=")
-	check("  acme/a: {owner: acme}\n", "=", "acme=acme") // it comes after b
+	check("  acme/a: {owner: acme}\n", "=", "acme=") // it stands where a does
 	check("  acme/*: {holdout: 1}\n  zeta/*: {holdout: 1}\n  east/*: {holdout: 2}\n", "=", "acme=acme", "zeta=acme", "east=east")
 	check("  acme/b: {slots: [5]}\n", "=", "acme=acme")
 	check("  acme/b: {routes: [main]}\n", "=", "acme=acme") // nothing that a mark looks at

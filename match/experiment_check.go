@@ -18,6 +18,8 @@ type ExperimentError struct {
 	Item   int // index in the part's list, -1 if there is none
 	Column int // in When: 1 for the first character, counting line ends too; 0 if there is none
 
+	Others []int // the other experiments that it is about: whose slots these are, or the rest of a cycle in its order
+
 	What, Fix string
 }
 

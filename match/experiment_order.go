@@ -116,4 +116,5 @@ func (c *experimentChecker) cycle(path []int) {
 	}
 	item := slices.Index(c.x.Experiments[path[0]].DependsOn, path[1])
 	c.bad(path[0], "depends_on", item, "remove one of these dependencies", "dependency cycle: %s", strings.Join(names, " -> "))
+	c.errs[len(c.errs)-1].Others = path[1:]
 }

@@ -86,6 +86,7 @@ func (c *experimentChecker) claim(i, item int, taken []slotOwner) {
 		}
 		c.overlaps = append(c.overlaps, len(c.errs))
 		c.bad(i, "slots", item, "", "slots %s of `%s` overlap slots %s of `%s` in layer `%s`", r, e.Name, where, other.Name, c.x.Layers[e.Layer].Name)
+		c.errs[len(c.errs)-1].Others = []int{int(owner.experiment - 1)}
 	}
 }
 
