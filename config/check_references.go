@@ -111,7 +111,7 @@ func (c *checker) when(f Field[string]) bool {
 		c.fail(f.At, problem{What: "when is empty", Fix: "write a condition, or delete when"})
 		return false
 	case len(f.Value) > match.MaxConditionBytes:
-		c.fail(f.At, problem{What: fmt.Sprintf("when is longer than %s", formatSize(match.MaxConditionBytes)), Fix: "make several of it"})
+		c.fail(f.At, problem{What: fmt.Sprintf("when is longer than %s", formatSize(match.MaxConditionBytes)), Fix: "make several of it; for a long list there are audiences"})
 		return false
 	case strings.IndexFunc(f.Value, isOddSpace) >= 0:
 		c.fail(f.At, problem{What: "when has control characters in it", Fix: "write it with spaces and line breaks only"})

@@ -218,7 +218,13 @@ func (c *checker) float(v *value) *value {
 // attribute finds an attribute by name, and says so if there is none.
 func (c *checker) attribute(n *ast.IdentifierNode) (int, bool) {
 	attr, ok := c.schema.byName[n.Value]
-	if !ok {
+	switch {
+	case ok:
+	case n.Value == "$env":
+		c.bad(n, "use attributes by their plain names", "`$env` is not supported")
+	case isNothing(n.Value):
+		c.bad(n, nothingFix, "`%s` is not supported", n.Value)
+	default:
 		fix := suggestAttribute(c.schema, n.Value)
 		if slices.Contains(functionNames, n.Value) {
 			fix = fmt.Sprintf("write `%s`", functions[n.Value].usage)

@@ -164,7 +164,7 @@ func (c *checker) boolName(v *value) string {
 func (c *checker) operand(tree, beside ast.Node) *value {
 	n, ok := tree.(*ast.IdentifierNode)
 	other, isName := beside.(*ast.IdentifierNode)
-	if ok && isName && !c.knows(n) && c.knows(other) {
+	if ok && isName && !c.knows(n) && !isNothing(n.Value) && n.Value != "$env" && c.knows(other) {
 		fix := fmt.Sprintf("write '%s' in quotes if it is a text", n.Value)
 		if near := nearest(n.Value, c.schema.names); near != "" && near != other.Value {
 			fix += fmt.Sprintf("; or did you mean `%s`?", near)

@@ -301,7 +301,7 @@ func TestConditionLimits(t *testing.T) {
 	check(strings.Repeat("(", 30000)+"has(os)"+strings.Repeat(")", 30000), "")
 	check("os in ['a'"+strings.Repeat(", 'a'", 9000)+"]", "")
 	check("has(os)"+strings.Repeat(" ", MaxConditionBytes-7), "")
-	check("has(os)"+strings.Repeat(" ", MaxConditionBytes), "rule 0: when: column 1: a condition of 65543 bytes, more than 65536; split it over several rules")
+	check("has(os)"+strings.Repeat(" ", MaxConditionBytes), "rule 0: when: column 1: a condition of 65543 bytes, more than 65536; split it over several rules; for a long list there are audiences")
 	check(strings.Repeat("a.", 20000), "rule 0: when: column 10002: the condition has more than 10,000 parts; split it over several rules")
 	check("os == 'a'"+strings.Repeat(" or os == 'a' and has(tag)", 1200), "") // in no more memory than its text asks for
 	check("has(os)"+strings.Repeat(" == has(os)", 20), "rule 0: when: column 1: the condition takes more than 20000 steps; split it over several rules")

@@ -13,7 +13,8 @@ import (
 //	comparator = ["=" / "==" / "!=" / ">" / ">=" / "<" / "<=" / "~" / "^"] version
 //
 // "~1.2.3" is >=1.2.3 and below 1.3, "~1" below 2; "^1.2.3" is >=1.2.3 and below 2, "^0.2.3" below 0.3, "^0.0.3" below
-// 0.0.4; "1.2.x" and "1.2.*" are "~1.2". "Below 2" leaves 2.0.0's own pre-releases out, too. The mistake is for people.
+// 0.0.4; "1.2.x" and "1.2.*" are "~1.2", "^1.x" and "~1.x" are "^1" and "~1", ">=1.x" and "<1.x" are ">=1" and "<1". "Below 2" leaves
+// 2.0.0's own pre-releases out, too. The mistake is for people.
 func parseConstraint(x *value, text string) (out *cond, what, fix string) {
 	for alternative := range strings.SplitSeq(text, "||") {
 		var all *cond
@@ -54,13 +55,21 @@ var comparators = map[string]opcode{
 func parseComparator(x *value, token string) (c *cond, what, fix string) {
 	text := strings.TrimLeft(token, "<>=!~^")
 	op := token[:len(token)-len(text)]
-	if fixed := withoutWildcards(text); fixed != text && (op == "" || op == "=") {
-		op, text = "~", fixed
-		if strings.Count(text, ".") > 1 {
-			return nil, fmt.Sprintf("`%s` has a wildcard behind the third part", token), "write the bounds with >= and <"
+	if fixed := withoutWildcards(text); fixed != text {
+		switch op {
+		case "", "=", "==":
+			op, text = "~", fixed
+			if strings.Count(text, ".") > 1 {
+				return nil, fmt.Sprintf("`%s` has a wildcard behind the third part", token), "write the bounds with >= and <"
+			}
+		case "^", "~", ">=", "<":
+			text = fixed
 		}
 	}
 	v, ok := parseVersion([]byte(text))
+	if _, isVersion := parseVersion([]byte(strings.TrimLeft(text, "vV"))); !ok && isVersion {
+		return nil, fmt.Sprintf("`%s` is no version constraint", token), "leave out the leading v"
+	}
 	if !ok {
 		return nil, fmt.Sprintf("`%s` is no version constraint", token), "write it like '^17.2 || >=18'; known are = != > >= < <= ~ ^ and ||"
 	}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"unicode/utf8"
 
 	"pgregory.net/rapid"
 )
@@ -11,17 +12,19 @@ import (
 // factValues are the values that attributes have in tests, by type; oddValues what may stand there instead.
 var (
 	factValues = map[Type][]string{
-		String:  {"ios", "iOS", "android", "web", "de", "x", "io", " os ", "Ünlü"},
-		Version: {"1", "1.0", "1.1", "2.0-beta", "2", "10", "1.0-beta.2+build", "0.3.4", "70000.1"},
-		Int:     {"0", "1", "17", "18", "-3", "65", "9223372036854775807"},
-		Float:   {"0", "1", "0.5", "-2.25", "17.5", "1e3"},
-		Bool:    {"true", "false", "1", "0"},
-		IP:      {"10.1.2.3", "10.1.2.4", "192.0.2.1", "2001:db8::1", "::1", "::ffff:10.1.2.3"},
-		List:    {"a", "a,b", " ios , x", "b", ",,a,de"},
+		String: {
+			"ios", "iOS", "android", "web", "de", "x", "io", " os ", "Ünlü", "android-", "android-tv", "android-tw", "android-tvs", "İß", "\u00a0os\u2003", "a\xffI", "it's",
+		},
+		Version: {"1", "1.0", "1.1", "2.0-beta", "2", "10", "1.0-beta.2+build", "0.3.4", "70000.1", "70000.2", "1.0.0.0.1", "1.0.0.0", "1.0-beta.10", "65535", "01.01"},
+		Int:     {"0", "1", "17", "18", "-3", "65", "+17", "-0", "9007199254740993", "9223372036854775807"},
+		Float:   {"0", "1", "0.5", "-2.25", "17.5", "1e3", "-0", ".5", "9007199254740993", "5e-324"},
+		Bool:    {"true", "false", "1", "0", "TRUE"},
+		IP:      {"10.1.2.3", "10.1.2.4", "192.0.2.1", "2001:db8::1", "::1", "::ffff:10.1.2.3", "::10.1.2.3", "0.0.0.0", "255.255.255.255", "2001:DB8:0::1", "fe80::1%eth0"},
+		List:    {"a", "a,b", " ios , x", "b", ",,a,de", "ios,ios,", "a b,\tx"},
 	}
-	oddValues = []string{"v1", "latest", "", "maybe"}
+	oddValues = []string{"v1", "latest", "", "maybe", " 17", "1.", "0x10", "NaN", "-", "1_0", "10.01.2.3", "[::1]", "yes", " , "}
 
-	drawText    = rapid.SampledFrom(factValues[String])
+	drawText    = rapid.SampledFrom(factValues[String][:15]) // those that have no quote in them and are UTF-8
 	drawVersion = rapid.SampledFrom(factValues[Version])
 	drawAddress = rapid.SampledFrom(factValues[IP])
 )
@@ -38,13 +41,27 @@ func drawCondition(forExpr bool) *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string { return drawer{t, forExpr}.condition(4) })
 }
 
-func (d drawer) of(texts ...string) string                { return rapid.SampledFrom(texts).Draw(d.t, "of") }
-func (d drawer) bool() bool                               { return rapid.Bool().Draw(d.t, "bool") }
-func (d drawer) n(most int) int                           { return rapid.IntRange(0, most-1).Draw(d.t, "n") }
-func (d drawer) quoted(g *rapid.Generator[string]) string { return "'" + g.Draw(d.t, "text") + "'" }
-func (d drawer) equal() string                            { return d.of(" == ", " != ") }
-func (d drawer) order() string                            { return d.of(" == ", " != ", " < ", " <= ", " > ", " >= ") }
-func (d drawer) in() string                               { return d.of(" in ", " not in ") }
+func (d drawer) of(texts ...string) string { return rapid.SampledFrom(texts).Draw(d.t, "of") }
+func (d drawer) bool() bool                { return rapid.Bool().Draw(d.t, "bool") }
+func (d drawer) n(most int) int            { return rapid.IntRange(0, most-1).Draw(d.t, "n") }
+func (d drawer) equal() string             { return d.of(" == ", " != ") }
+func (d drawer) order() string             { return d.of(" == ", " != ", " < ", " <= ", " > ", " >= ") }
+func (d drawer) in() string                { return d.of(" in ", " not in ") }
+
+// quoted draws a literal text, in one of the ways to write it.
+func (d drawer) quoted(g *rapid.Generator[string]) string {
+	text := g.Draw(d.t, "text")
+	switch d.n(8) {
+	case 0:
+		return `"` + text + `"`
+	case 1:
+		return "`" + text + "`"
+	case 2:
+		first, n := utf8.DecodeRuneInString(text)
+		return fmt.Sprintf(`'\u%04x%s'`, first, text[n:])
+	}
+	return "'" + text + "'"
+}
 
 func (d drawer) list(item func() string) string {
 	var out []string
@@ -66,7 +83,7 @@ func (d drawer) condition(depth int) string {
 	if depth == 0 {
 		return d.test()
 	}
-	switch d.n(9) {
+	switch d.n(10) {
 	case 0:
 		return d.of("not ", "!") + "(" + d.condition(depth-1) + ")"
 	case 1:
@@ -76,6 +93,11 @@ func (d drawer) condition(depth int) string {
 			return "(" + d.test() + ")" + d.equal() + "(" + d.condition(depth-1) + ")"
 		}
 		return "(" + d.condition(depth-1) + ")" + d.equal() + "(" + d.test() + ")"
+	case 6: // without a parenthesis that the language does not ask for
+		if d.forExpr {
+			return "(" + d.bare(3) + ")"
+		}
+		return "(" + d.bare(3) + " ? " + d.bare(2) + " : " + d.bare(2) + ")"
 	case 3, 4, 5:
 		out := d.condition(depth-1) + d.of(" and ", " or ", " && ", " || ") + d.condition(depth-1)
 		if d.bool() {
@@ -97,7 +119,7 @@ func (d drawer) test() string {
 	case 5:
 		return d.text(1) + d.of(" startsWith ", " endsWith ", " contains ", " not startsWith ", " not endsWith ", " not contains ") + d.of("'i'", "'os'", "'io'", "country", "lower(tag)")
 	case 6:
-		return d.of("os", "tag", "lower(os)") + d.of(" matches ", " not matches ") + d.of("'^i'", "'(?i)OS$'", "'a|w'", "'^.{3}$'")
+		return d.of("os", "tag", "lower(os)") + d.of(" matches ", " not matches ") + d.of("'^i'", "'(?i)OS$'", "'a|w'", "'^.{3}$'", "'^(ios|web|android-t.)$'", "'^i(o|p)'", "'[a-c]o?$'", "`\\\\bos\\\\b`")
 	case 7:
 		return d.of("tag", "os", "lower(country)") + d.in() + d.list(func() string { return d.quoted(drawText) })
 	case 8:
@@ -132,6 +154,31 @@ func (d drawer) test() string {
 	return d.address()
 }
 
+// bare draws tests joined by operators of every precedence, with no parenthesis round them.
+func (d drawer) bare(tests int) string {
+	var out strings.Builder
+	for i := range tests {
+		if i > 0 {
+			out.WriteString(d.of(" and ", " or ", " && ", " || ", " /* or */ and "))
+		}
+		switch d.n(6) {
+		case 0:
+			out.WriteString(d.of("not beta", "!staff", "not has(os)", "beta", "true"))
+		case 1:
+			out.WriteString(d.of("age", "-age", "year - age - 1", "age + year * 2", "-year * 2 + age", "+age - -year") + d.order() + d.of("17", "0x11", "1_7", "17.0", "1.7e1", "-3", "score - 0.5 * 2"))
+		case 2:
+			out.WriteString(d.of("0", "-3", "0b1") + d.of(" < ", " <= ") + d.of("age", "len(os)", "age + 1") + d.of(" < ", " <= ", " > ", " >= ") + d.of("17", "year", "0o21", "year <= score", "year > score < 65"))
+		case 3:
+			out.WriteString("age % 7 + 2 ** 2 * 3 - 1" + d.order() + d.of("17", "len(groups) * 4"))
+		case 4:
+			out.WriteString(d.of("os", "lower(os)", "os[1:3]", "(os | upper())") + d.of(" == ", " != ", " not contains ", " startsWith ", " not endsWith ") + d.quoted(drawText))
+		default:
+			out.WriteString(d.of("age not in -3..17", "age in 0x0..17", "os not in ['ios', \"x\"]", "'a' not in groups", "(country | len()) > 2", "(beta ? 1 : 2.5) * 2 > age"))
+		}
+	}
+	return out.String()
+}
+
 func (d drawer) audience() string {
 	name := d.of("'odd'", "'odd'", "'vips'", "'loading'")
 	if !d.forExpr && d.n(4) == 0 { // the text of what is none
@@ -158,7 +205,7 @@ func (d drawer) text(depth int) string {
 	case 2:
 		return "trim(" + x + ")"
 	case 3:
-		return x + d.of("[:2]", "[1:]", "[1:2]", "[-2:]", "[:-1]", "[5:9]")
+		return x + d.of("[:2]", "[1:]", "[1:2]", "[-2:]", "[:-1]", "[5:9]", "[:8]", "[:1]", "[-3:-1]", "[2:1]", "[:]")
 	case 4:
 		return "(" + x + " | lower())"
 	case 5:

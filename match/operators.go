@@ -28,6 +28,19 @@ func (c *checker) membership(n *ast.BinaryNode) *cond {
 			return c.inAttribute(n, l, list)
 		}
 	}
+	switch right := n.Right.(type) {
+	case *ast.MapNode:
+		c.unsupported(right)
+		return nil
+	case *ast.StringNode:
+		if _, wrong, _ := parseNetwork(right.Value); wrong != "" {
+			break
+		}
+		if l := c.value(n.Left); l != nil && l.typ == IP && l.op == valAttr {
+			c.bad(right, fmt.Sprintf("write `cidr(%s, '%s')`", c.schema.names[l.attr], right.Value), "the right side of `in` is not a list")
+			return nil
+		}
+	}
 	c.bad(n.Right, "write it as `in ['a', 'b']`", "the right side of `in` is not a list")
 	return nil
 }

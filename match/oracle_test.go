@@ -210,7 +210,7 @@ func TestDrawnConditionsHaveTheWholeLanguage(t *testing.T) {
 		}
 		want := []string{" == ", " != ", " < ", " <= ", " > ", " >= ", " in [", " not in [", " in groups", "..", " and ", " or ", "not (", " && ", " || ", "!(",
 			" ? ", "(if ", " else ", " matches ", " not matches ", " contains ", " not contains ", " startsWith ", " endsWith ", "[:2]", "[1:]", "[-2:]",
-			" + ", " - ", " * ", " / ", " % ", " ** ", " ^ ", "(-", "(+", " | "}
+			" + ", " - ", " * ", " / ", " % ", " ** ", " ^ ", "(-", "(+", " | ", "`ios`", "\"ios\"", "'\\u", "0x11", "1_7", "/* or */", "not beta and ", " ? 1 : 2.5"}
 		for _, name := range functionNames {
 			want = append(want, name+"(")
 		}

@@ -3,6 +3,7 @@ package match
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 
@@ -18,7 +19,7 @@ func parse(text string) (tree ast.Node, bad *RuleError) {
 		return nil, &RuleError{
 			Part: "when", Column: 1,
 			What: fmt.Sprintf("a condition of %d bytes, more than %d", len(text), MaxConditionBytes),
-			Fix:  "split it over several rules",
+			Fix:  "split it over several rules; for a long list there are audiences",
 		}
 	}
 	// The parser is not ours, and a reload must never end a running gateway: its panic would be one more syntax error.
@@ -105,6 +106,10 @@ func tokenFix(before, token string) string {
 		return "write and"
 	case token == "not":
 		return "write `os not in ['ios']`, or `not (os == 'ios')`"
+	case token == "|", pipedName.MatchString(before): // a pipe that no call follows
+		return "write or for the single `|`; or if a pipe is meant, its function needs parentheses: `os | lower()`"
+	case slices.Contains(functionNames, token):
+		return fmt.Sprintf("`%s` is a function: write it like `%s`", token, functions[token].usage)
 	}
 	switch token {
 	case "startsWith", "endsWith", "contains", "matches":
@@ -116,7 +121,23 @@ func tokenFix(before, token string) string {
 			return "write " + low + " in lower case"
 		}
 	}
+	if near := nearest(token, wordOperators); near != "" && near != token {
+		return fmt.Sprintf("did you mean `%s`?", near)
+	}
 	return ""
+}
+
+// pipedName finds a pipe and a name behind it at the end of a text.
+var pipedName = regexp.MustCompile(`[^|]\|\s*\w*\s*$`)
+
+// wordOperators are the operators that are words, but for those too short to be misspelt.
+var wordOperators = []string{"startsWith", "endsWith", "contains", "matches"}
+
+const nothingFix = "write `has(tag)` or `not has(tag)`"
+
+// isNothing tells whether a name is what other languages call a missing value.
+func isNothing(name string) bool {
+	return slices.Contains([]string{"null", "none", "undefined"}, strings.ToLower(name))
 }
 
 // unsupported refuses what expr knows and conditions do not, by its name.
@@ -131,9 +152,13 @@ func (c *checker) unsupported(tree ast.Node) {
 	case *ast.CallNode:
 		c.bad(n, "write `lower(os)` for os.lower()", "methods are not supported")
 	case *ast.NilNode:
-		c.bad(n, "write `has(tag)` or `not has(tag)`", "`nil` is not supported")
+		c.bad(n, nothingFix, "`nil` is not supported")
 	case *ast.MemberNode:
-		if _, ok := n.Property.(*ast.IntegerNode); ok {
+		if id, ok := n.Node.(*ast.IdentifierNode); ok && id.Value == "$env" {
+			c.bad(n, "use attributes by their plain names", "`$env` is not supported")
+			return
+		}
+		if _, ok := n.Property.(*ast.StringNode); !ok {
 			c.bad(n, "for a part of a text write `os[0:1]`, for an element of a list `'beta' in groups`", "an index (`[ ]`) is not supported")
 			return
 		}
