@@ -78,8 +78,11 @@ func (c explainCommand) request(now time.Time) (config.ExplainRequest, error) {
 	r.Host, r.Path, r.Query = t.host, t.path, t.query
 	for _, h := range c.Headers {
 		name, value, ok := strings.Cut(h, ":")
+		if !ok { // curl's way to send one that is empty
+			name, ok = strings.CutSuffix(h, ";")
+		}
 		if name = strings.TrimSpace(name); !ok || name == "" || strings.ContainsAny(h, "\r\n\x00") {
-			return r, fmt.Errorf("%q is no header field; write 'NAME: VALUE'", h)
+			return r, fmt.Errorf("%q is no header field; write 'NAME: VALUE', or 'NAME;' for an empty one", h)
 		}
 		if value = strings.Trim(value, " \t"); strings.EqualFold(name, "Host") {
 			r.Host = value

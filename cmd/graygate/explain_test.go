@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -151,8 +152,17 @@ func TestExplainRefusals(t *testing.T) {
 		}
 	}
 	check(bad+":1:", "-c", bad, "/")
-	check(`graygate: "X-OS" is no header field; write 'NAME: VALUE'`, "-c", path, "-H", "X-OS", "/")
+	check(`graygate: "X-OS" is no header field; write 'NAME: VALUE', or 'NAME;' for an empty one`, "-c", path, "-H", "X-OS", "/")
+	check(`graygate: ";" is no header field`, "-c", path, "-H", ";", "/")
 	check(`graygate: "http://[" is no URL; write http://HOST/PATH, or /PATH`, "-c", path, "http://[")
+}
+
+// An empty field is there, as far as an upstream sees, and says nothing.
+func TestExplainEmptyField(t *testing.T) {
+	status, out, errs := run("explain", "-c", lab(t), "-H", "X-User-Id;", "-b", "uid=ivan", "http://shop.example.com/")
+	if status != 0 || !regexp.MustCompile(`(?m)^  userid +ivan +cookie uid$`).MatchString(out) {
+		t.Errorf("status %d, %s\n%s", status, errs, out)
+	}
 }
 
 func TestSlots(t *testing.T) {
