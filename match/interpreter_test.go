@@ -89,7 +89,7 @@ func (f facts) get(name string) any {
 			}
 			return nil
 		case Float:
-			if x, err := strconv.ParseFloat(v, 64); err == nil && !math.IsInf(x, 0) && !math.IsNaN(x) {
+			if x, err := strconv.ParseFloat(v, 64); err == nil && !math.IsInf(x, 0) && !math.IsNaN(x) && !strings.Contains(v, "_") {
 				return x
 			}
 			return nil
