@@ -18,6 +18,9 @@ func (c *checker) never(s *scope, x *inForce) {
 			refuse(x.When.At, "no request can make the condition true", "mend the condition")
 		}
 	}
+	if c.elsewhere(x) {
+		refuse(x.When.At, "no request of its routes can make the condition true", "mend the condition, or name other routes")
+	}
 	if x.Routes.Set && len(x.Routes.Value) > 0 && len(c.reachable(s, x)) == 0 && s.tenant != "" {
 		refuse(x.Routes.At, "requests of tenant "+s.tenant+" come to none of these routes", "name routes of the tenant, or of every tenant")
 	}
@@ -27,6 +30,25 @@ func (c *checker) never(s *scope, x *inForce) {
 	if c.allExposed(x) {
 		refuse(x.ExcludeExposed.At, "exclude_exposed names all of its own slots", "name the slots of the earlier experiment, and its salt if the layer had another")
 	}
+}
+
+// elsewhere reports whether the condition of an experiment is true for no request of the routes that it is for, as far as that can be
+// told from their hosts and paths.
+func (c *checker) elsewhere(x *inForce) bool {
+	when := trimWhen(x.When.Value)
+	if !x.When.Set || !x.Routes.Set || len(x.Routes.Value) == 0 || x.Routes.Bad || c.analyzer == nil || !speaksOfRoute(when) || c.told(x.When.At) {
+		return false
+	}
+	for _, f := range x.Routes.Value {
+		i, defined := c.routeNames.at[f.Value]
+		if !defined || c.analyzer.Spent() > maxAnalysis {
+			return false
+		}
+		if at := routeCondition(c.f.Routes.Value[i]); at == "" || !c.analyzer.Disjoint(when, at) {
+			return false
+		}
+	}
+	return true
 }
 
 // unmet refuses an experiment that depends on what no request can be assigned to together with it, or on two that never go together,

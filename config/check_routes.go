@@ -71,7 +71,7 @@ func (c *checker) pool(f Field[string]) { c.refer(f, c.pools) }
 // rules checks the rules of one route.
 func (c *checker) rules(r FileRoute) {
 	names := map[string]Pos{}
-	reached := shadows{checker: c, same: map[string]Pos{}}
+	reached := shadows{checker: c, same: map[string]Pos{}, route: routeCondition(r)}
 	for i, x := range r.Rules.Value {
 		if !x.Name.written() {
 			c.fail(x.At, problem{What: "a rule without name", Why: "upstream, metrics and logs are told which rule matched, and its share hangs on the name", Fix: "add name: beta"})

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"strings"
 
 	"graygate/match"
 )
@@ -14,6 +15,7 @@ type shadows struct {
 	all    Pos            // the rule that lets nothing through to those behind it
 	same   map[string]Pos // conditions whose rules take all that meet them
 	before []*FileRule    // those to compare with
+	route  string         // what requests of the route have in common, as a condition; "" is nothing
 }
 
 // check tells why a rule is not reached, if it is not, and takes it among those before the next. right says that its
@@ -49,6 +51,10 @@ func (s *shadows) check(x *FileRule, right bool) {
 func (s *shadows) compare(x *FileRule, when string) {
 	if x.When.Set && s.analyzer.Spent() <= maxAnalysis && s.analyzer.Unsatisfiable(when) {
 		s.fail(x.When.At, problem{What: "a rule that can never match", Why: "no request can make the condition true", Fix: "mend the condition, or delete the rule"})
+		return
+	}
+	if x.When.Set && s.route != "" && speaksOfRoute(when) && s.analyzer.Disjoint(when, s.route) {
+		s.fail(x.When.At, problem{What: "a rule that can never match", Why: "no request of the route can make the condition true: " + s.route, Fix: "mend the condition, or put the rule into another route"})
 		return
 	}
 	for _, y := range s.before {
@@ -89,4 +95,23 @@ func takesShare(y, x *FileRule) bool {
 	}
 	same := y.Salt.or(y.Name.Value) == x.Salt.or(x.Name.Value)
 	return y.Percent.Value == match.PPM || same && y.Percent.Value >= x.Percent.Value
+}
+
+// routeCondition gives what the host and the path of a route say of its requests, as a condition; "" where that is nothing.
+func routeCondition(r FileRoute) string {
+	var all []string
+	quote := func(text string) string { return "'" + text + "'" }
+	plain := func(f Field[string]) bool { return f.Set && !strings.ContainsAny(f.Value, `'\`) }
+	if plain(r.Host) && r.Host.Value != "" {
+		all = append(all, "host == "+quote(strings.ToLower(r.Host.Value)))
+	}
+	if path := strings.TrimSuffix(r.Path.Value, "/"); plain(r.Path) && path != "" {
+		all = append(all, fmt.Sprintf("(path == %s or path startsWith %s)", quote(path), quote(path+"/")))
+	}
+	return strings.Join(all, " and ")
+}
+
+// speaksOfRoute reports whether a condition may ask for what routes are found by.
+func speaksOfRoute(when string) bool {
+	return strings.Contains(when, "host") || strings.Contains(when, "path")
 }
