@@ -122,7 +122,14 @@ func TestExplainCondition(t *testing.T) {
 			"  beta: true, beta is \"true\"\n")
 	check("beta == (os == 'ios')",
 		"beta == (os == 'ios'): false (==)\n"+
+			"  beta: true, beta is \"true\"\n"+
 			"  os == 'ios': false, os is \"iOS\"\n")
+	check("'a' in groups != staff",
+		"'a' in groups != staff: unknown (!=)\n"+
+			"  'a' in groups: true, groups is \"a, b\"\n"+
+			"  staff: unknown, staff is missing\n")
+	check("has(tag) == true", "has(tag) == true: false (==)\n  has(tag): false, tag is missing\n")
+	check("beta == staff", "beta == staff: unknown, beta is \"true\", staff is missing\n")
 	check("os | lower() == 'ios' and os[1:] == 'OS'",
 		"os | lower() == 'ios' and os[1:] == 'OS': true (and)\n"+
 			"  os | lower() == 'ios': true, os is \"iOS\", os | lower() is \"ios\"\n"+

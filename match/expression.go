@@ -126,12 +126,16 @@ func (e *explainer) parts(tree ast.Node) (operator string, parts []ast.Node) {
 		case "or", "||":
 			return "or", chain(n, "or", "||")
 		case "==", "!=":
+			joins := false // a condition, and not values alone such as two bools
 			for _, side := range []ast.Node{n.Left, n.Right} {
-				if v := e.checker().value(side); v != nil && v.op == valCond && v.cond.kind != condConst {
-					parts = append(parts, side)
+				v := e.checker().value(side)
+				if v == nil || v.typ != Bool || v.op == valCond && v.cond.kind == condConst {
+					continue
 				}
+				joins = joins || v.op == valCond
+				parts = append(parts, side)
 			}
-			if parts != nil {
+			if joins {
 				return n.Operator, parts
 			}
 		}
