@@ -18,10 +18,12 @@ import (
 // Each loop is a gnet client of its own with one loop in it: a client is a set of loops without a listener, and with
 // one loop to a client it is we who choose where a connection goes, and each loop's handler can be its own state.
 func (g *Gateway) startLoops(n int) error {
-	// One processor of the scheduler's more than there are loops: while none is idle, Go takes that of a loop in a
-	// system call away after 20 us, and the loop must fight to get one back (seen as 9 % of the CPU time).
-	if runtime.GOMAXPROCS(0) <= n {
-		runtime.GOMAXPROCS(n + 1)
+	// More processors of the scheduler's than there are loops: while none is idle, Go takes that of a loop in a system call away
+	// after 20 us, and the loop must fight to get one back (seen as 9 % of the CPU time). One more serves for what happens beside;
+	// another one for what gives way, and has a processor even while it waits for a core.
+	const spare = 2
+	if runtime.GOMAXPROCS(0) < n+spare {
+		runtime.GOMAXPROCS(n + spare)
 	}
 	for id := range n {
 		l := &loop{g: g, id: id, now: g.clock(), wall: time.Now(), conns: map[*downstream]struct{}{}}

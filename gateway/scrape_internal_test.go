@@ -60,7 +60,7 @@ func BenchmarkScrape(b *testing.B) {
 // BenchmarkScrapeWake is [BenchmarkWake] with scrapes of such a page, one after the other, in place of swaps: none (scrapes=no), written like
 // anything else (scrapes=plain), and as [Gateway.Metrics] does (scrapes=background).
 func BenchmarkScrapeWake(b *testing.B) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + 1)) // as startLoops has it
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + 2)) // as startLoops has it
 	l, registry := scrapedLoop(b)
 	scrape := func() { registry.Write(io.Discard) }
 	wakesBeside(b, l, "scrapes", "no", scrape, nil)

@@ -192,7 +192,7 @@ func BenchmarkStall(b *testing.B) {
 // anything else is done (swaps=plain) or as a reload does (swaps=aside). Who is late has waited for a core: what is left of
 // it without swaps is the machine's.
 func BenchmarkWake(b *testing.B) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + 1)) // as startLoops has it
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(runtime.NumCPU() + 2)) // as startLoops has it
 	plan, l := largePlan(), newBareLoop(b)
 	l.g.force.Store(l.build(b, plan))
 	swap := func() { l.g.force.Store(l.build(b, plan)) }
