@@ -65,8 +65,11 @@ func (s *Server) change(ctx context.Context, c Change, do func(context.Context) 
 	}
 	log("admin: change", args...)
 	e := telemetry.Event{Time: time.Now(), Kind: kindChange, To: c.Action, Reason: c.Target + ", by " + c.Actor}
+	if c.Reason != "" {
+		e.Reason += ": " + c.Reason
+	}
 	if err != nil {
-		e.From, e.Reason = "failed", c.Target+": "+shorten(err.Error())
+		e.To, e.Reason = c.Action+"_failed", e.Reason+": "+shorten(err.Error())
 	}
 	s.events.add(e)
 	return err

@@ -27,6 +27,12 @@ func (s *Server) readyz(r *request) *problem {
 	}
 	r.SetStatusCode(fasthttp.StatusServiceUnavailable)
 	r.SetBodyString("not ready\n")
+	switch {
+	case st.Draining:
+		fmt.Fprint(r, "it is draining: it takes no new connections, and ends with the requests that it has\n")
+	case st.Generation == 0:
+		fmt.Fprint(r, "it is starting\n")
+	}
 	for _, a := range st.Audiences {
 		if !a.Loaded {
 			fmt.Fprintf(r, "audience %s is loading\n", a.Name)

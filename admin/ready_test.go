@@ -44,7 +44,7 @@ func TestReadyWhenAudiencesAreLoaded(t *testing.T) {
 			t.Errorf("%s: got %d %q, want %d %q", name, got.StatusCode, got.Text, wantStatus, want)
 		}
 	}
-	row("before there is a gateway", 503, "not ready\n")
+	row("before there is a gateway", 503, "not ready\nit is starting\n")
 	p := testkit.Gateway(t, config(file))
 	s.Serves(p.Gateway)
 	testkit.Until(t, "the file to be loaded", func() bool { return s.Status().Ready })
@@ -66,5 +66,8 @@ func TestReadyWhenAudiencesAreLoaded(t *testing.T) {
 	p.MustReload(config(file))
 	row("without the one that is loading", 200, "ready\n")
 	s.Draining()
-	row("draining", 503, "not ready\n")
+	row("draining", 503, "not ready\nit is draining: it takes no new connections, and ends with the requests that it has\n")
+	if st := s.Status(); st.Ready || !st.Draining {
+		t.Errorf("status while draining: got ready %v, draining %v", st.Ready, st.Draining)
+	}
 }

@@ -57,6 +57,7 @@ type Server struct {
 	feed     *gateway.Subscription
 	reload   Reload
 	ready    bool
+	draining bool
 	settings Settings
 	socket   *socket
 	gate     atomic.Pointer[gate] // what the settings let in
@@ -213,11 +214,11 @@ func (s *Server) Serves(g *gateway.Gateway) {
 	}
 }
 
-// Draining makes /readyz say no.
+// Draining makes /readyz say no, and why.
 func (s *Server) Draining() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ready = false
+	s.ready, s.draining = false, true
 }
 
 // Reloaded notes what came of a reload; nil is success.

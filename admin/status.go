@@ -15,7 +15,8 @@ type Status struct {
 	Config      string           `json:"config"`     // the file
 	Generation  uint64           `json:"generation"` // of the snapshot in force; 1 is that of the start
 	UptimeS     float64          `json:"uptime_s"`
-	Ready       bool             `json:"ready"`     // serving, and no audience is loading
+	Ready       bool             `json:"ready"`     // serving, not draining, and no audience is loading
+	Draining    bool             `json:"draining"`  // it ends when the requests that it has are over
 	Audiences   []Audience       `json:"audiences"` // in the order of the config
 	Reload      Reload           `json:"reload"`
 	Connections int64            `json:"connections"`
@@ -62,7 +63,7 @@ func (s *Server) Status() Status {
 	g := s.gateway
 	st := Status{
 		PID: os.Getpid(), Version: s.version, Config: s.config,
-		UptimeS: time.Since(s.began).Seconds(), Ready: s.ready, Reload: s.reload,
+		UptimeS: time.Since(s.began).Seconds(), Ready: s.ready, Draining: s.draining, Reload: s.reload,
 	}
 	s.mu.Unlock()
 	st.Events, st.Streams, st.Denied = s.events.newest(), Streams{s.streams.Load(), s.slow.Load()}, s.denied.Load()

@@ -66,7 +66,7 @@ func TestAskCommands(t *testing.T) {
 	}
 	p.signal(syscall.SIGHUP)
 	until(t, "the reload has failed", func() bool { return !p.status().Reload.OK })
-	row(2, []string{"FAILED at", "nonsense"}, "status", "--admin", p.admin)
+	row(2, []string{"FAILED at", "nonsense", "\n             "}, "status", "--admin", p.admin)
 	row(1, []string{"nonsense"}, "status", "-c", p.config)
 	p.write(freeAddress(t), "# nobody there")
 	p.signal(syscall.SIGTERM)

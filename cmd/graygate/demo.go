@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -49,12 +50,16 @@ func demoBackend(pool, address string) error {
 
 func printTry(plan *config.Plan) {
 	url := "http://" + plan.Listeners[0].Address
-	fmt.Printf(`graygate is up: two stable backends, a gray one, and the gateway before them. Try:
+	var pools []string
+	for _, u := range plan.Upstreams {
+		pools = append(pools, fmt.Sprintf("%s (%d)", u.Pool.Name, len(u.Pool.Endpoints)))
+	}
+	fmt.Printf(`graygate is up, before demo backends for %[2]s. Try:
 
   curl %[1]s/
   curl -H 'X-Gray-Tag: gray' %[1]s/
   curl -H 'X-User-Id: ivan' %[1]s/
 
 Ctrl-C ends it.
-`, url)
+`, url, strings.Join(pools, ", "))
 }

@@ -64,6 +64,12 @@ func TestSecondSIGTERMStopsAtOnce(t *testing.T) {
 	until(t, "the request is under way", func() bool { return p.status().Requests == 1 })
 	p.signal(syscall.SIGTERM)
 	until(t, "draining has begun", func() bool { return strings.Contains(p.said(), `"draining"`) })
+	if status, out, errs := run("status", "-c", p.config); status != 2 || !strings.Contains(out, "DRAINING") {
+		t.Errorf("status while draining: got %d\n%s%s", status, out, errs)
+	}
+	if status, _, errs := run("reload", "-c", p.config); status != 1 || !strings.Contains(errs, "is draining") {
+		t.Errorf("reload while draining: got %d, %q; want 1, and at once", status, errs)
+	}
 	p.signal(syscall.SIGTERM)
 	if err := p.waitEnd(); err != nil {
 		t.Errorf("exit: got %v, want status 0", err)

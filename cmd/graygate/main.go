@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"syscall"
 
 	"github.com/alecthomas/kong"
 )
@@ -12,12 +13,13 @@ import (
 const description = `An edge gateway that releases new versions to a few.
 
 Examples:
-  graygate demo                                try it: backends and gateway in one process
-  graygate check -c /etc/graygate/graygate.yaml        every mistake, with its line and how to mend it
-  graygate explain -c /etc/graygate/graygate.yaml -H 'X-User-Id: ivan' http://shop.example.com/cart    what would happen, and why
-  graygate serve -c /etc/graygate/graygate.yaml        run
-  graygate reload -c /etc/graygate/graygate.yaml       put the changed file into force, and say whether it was
-  graygate status -c /etc/graygate/graygate.yaml       how it stands; graygate top shows it live`
+  graygate demo -c FILE      try it: backends and gateway in one process
+  graygate check -c FILE     every mistake, with its line and how to mend it
+  graygate serve -c FILE     run
+  graygate reload -c FILE    put the changed file into force, and say whether it was
+  graygate status -c FILE    how it stands; graygate top shows it live
+  graygate explain -c FILE -H 'X-User-Id: ivan' http://shop.example.com/cart
+                             what would happen to a request, and why`
 
 type commands struct {
 	Serve     serveCommand     `cmd:"" help:"Run the gateway. SIGHUP reloads, SIGTERM drains (a second one stops), SIGUSR2 starts the new binary and hands the sockets over."`
@@ -47,6 +49,9 @@ func main() {
 	case err == nil:
 	case errors.As(err, &status):
 		os.Exit(int(status))
+	case errors.Is(err, syscall.EADDRINUSE):
+		fmt.Fprintf(os.Stderr, "graygate: %s; another process listens there, which `ss -ltnp` names: end it, or choose another address\n", err)
+		os.Exit(1)
 	default:
 		fmt.Fprintln(os.Stderr, "graygate:", err)
 		os.Exit(1)

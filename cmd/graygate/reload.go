@@ -4,9 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"syscall"
 	"time"
 
+	"graygate/admin"
 	"graygate/config"
 )
 
@@ -28,17 +30,32 @@ func (c reloadCommand) Run() error {
 	running := newAsker(adminSettings(plan))
 	before, err := running.status()
 	if err != nil {
-		if plan.PIDFile != "" {
-			return reloadByPID(plan.PIDFile)
+		if plan.PIDFile == "" {
+			return err
 		}
-		return err
+		if byPID := reloadByPID(plan.PIDFile); byPID != nil {
+			return fmt.Errorf("%w; nor by the pid_file: %w", err, byPID)
+		}
+		return nil
+	}
+	switch {
+	case before.Draining:
+		return fmt.Errorf("not reloaded: process %d is draining, and ends with the requests that it has; start graygate anew", before.PID)
+	case otherFile(&before, c.Config):
+		return fmt.Errorf("not reloaded: process %d at %s runs by another file, %s; give -c that one, or make sure that the admin address in %s is its own",
+			before.PID, plan.Admin.Address, before.Config, c.Config)
 	}
 	if err := syscall.Kill(before.PID, syscall.SIGHUP); err != nil {
 		return fmt.Errorf("process %d cannot be signalled: %w", before.PID, err)
 	}
 	for end := time.Now().Add(c.Timeout); time.Now().Before(end); time.Sleep(20 * time.Millisecond) {
 		now, err := running.status()
-		if err != nil || now.Reload.Count <= before.Reload.Count {
+		switch {
+		case err != nil && errors.Is(syscall.Kill(before.PID, 0), syscall.ESRCH):
+			return fmt.Errorf("process %d ended before it told the outcome; its log says why", before.PID)
+		case err == nil && now.PID != before.PID:
+			return fmt.Errorf("process %d has taken over from %d meanwhile: reload again", now.PID, before.PID)
+		case err != nil || now.Reload.Count <= before.Reload.Count:
 			continue
 		}
 		if !now.Reload.OK {
@@ -50,6 +67,21 @@ func (c reloadCommand) Run() error {
 		return nil
 	}
 	return fmt.Errorf("process %d was signalled, but no outcome was seen within %s", before.PID, c.Timeout)
+}
+
+// otherFile reports whether the process certainly reads another file than that path: both are there, and differ. What cannot be looked
+// at, such as the folder of another user's process, is no reason to refuse.
+func otherFile(of *admin.Status, path string) bool {
+	root := fmt.Sprintf("/proc/%d/root", of.PID)
+	if !filepath.IsAbs(of.Config) {
+		root = fmt.Sprintf("/proc/%d/cwd", of.PID)
+	}
+	its, err := os.Stat(filepath.Join(root, of.Config))
+	if err != nil {
+		return false
+	}
+	ours, err := os.Stat(path)
+	return err == nil && !os.SameFile(its, ours)
 }
 
 // reloadByPID signals and cannot tell the outcome.

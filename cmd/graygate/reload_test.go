@@ -66,6 +66,28 @@ func TestReloadTellsTheOutcome(t *testing.T) {
 	}
 }
 
+// A file that names the admin address of a process which reads another one is not what that process reloads.
+func TestReloadOfAnotherFile(t *testing.T) {
+	p := prepare(t, backend(t, "ok").Listener.Addr().String()).start()
+	text, err := os.ReadFile(p.config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, link := filepath.Join(t.TempDir(), "other.yaml"), filepath.Join(t.TempDir(), "link.yaml")
+	if err := os.WriteFile(other, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(p.config, link); err != nil {
+		t.Fatal(err)
+	}
+	if status, _, errs := run("reload", "-c", other); status != 1 || !strings.Contains(errs, "runs by another file, "+p.config) || p.status().Reload.Count != 0 {
+		t.Errorf("another file: got status %d, %d reloads, %q; want 1, 0, the file that the process reads", status, p.status().Reload.Count, errs)
+	}
+	if status, _, errs := run("reload", "-c", link); status != 0 || p.status().Reload.Count != 1 {
+		t.Errorf("the same file by another path: got status %d, %d reloads, %q; want 0, 1", status, p.status().Reload.Count, errs)
+	}
+}
+
 // What the check warns of is in the log of the process, too: at its start, and after a reload.
 func TestWarningsAreLogged(t *testing.T) {
 	const warning = "upstream stable: tls: verify is off"
@@ -114,5 +136,8 @@ func TestPIDFile(t *testing.T) {
 	}
 	if _, err := os.Stat(path); !os.IsNotExist(err) {
 		t.Errorf("pid file after the end: got %v, want none", err)
+	}
+	if status, _, errs := run("reload", "-c", p.config); status != 1 || !strings.Contains(errs, "no gateway answers") || !strings.Contains(errs, path) {
+		t.Errorf("reload after the end: got status %d, %q; want 1, the admin address and the pid file", status, errs)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strings"
 	"text/tabwriter"
 	"time"
 
@@ -62,12 +63,17 @@ func statusText(st *admin.Status, pools []poolData, unknown error) []byte {
 	if !st.Ready {
 		ready = "NOT READY"
 	}
+	if st.Draining {
+		ready = "DRAINING"
+	}
 	row("gateway", "%s, %s, process %d, up for %s", ready, st.Version, st.PID, time.Duration(st.UptimeS*float64(time.Second)).Round(time.Second))
 	row("config", "%s, generation %d", st.Config, st.Generation)
 	switch {
 	case !st.Reload.OK:
 		row("reload", "FAILED at %s: the config before stays in force", st.Reload.At.Format(time.DateTime))
-		row("", "%s", st.Reload.Error)
+		for line := range strings.Lines(st.Reload.Error) {
+			row("", "%s", strings.TrimSuffix(line, "\n"))
+		}
 	case st.Reload.Count > 0:
 		row("reload", "ok at %s, %d so far", st.Reload.At.Format(time.DateTime), st.Reload.Count)
 	}
@@ -84,9 +90,9 @@ func statusText(st *admin.Status, pools []poolData, unknown error) []byte {
 	row("connections", "%d open, %d refused", st.Connections, st.Refused)
 	n := &st.Counters
 	row("requests", "%d, of them %s to gray, %d fell back", n.Requests, percentText(float64(n.Gray), float64(n.Requests)), n.Fallbacks)
-	row("trouble", "%d retries, %d cut off, %d shed, %d over a limit, %d panics", n.Retries.Sum(), n.Cut, n.Shed, n.Limited+n.Crowded, n.Panics)
-	row("loops", "slowest tick %.0f ms ago", st.LoopLagMS)
-	row("memory", "%.1f MiB live or not yet swept, %d collections", float64(st.HeapBytes)/(1<<20), st.GCCycles)
+	row("trouble", "%d answered by the gateway itself, %d retries, %d cut off, %d shed, %d over a limit, %d panics", n.Local, n.Retries.Sum(), n.Cut, n.Shed, n.Limited+n.Crowded, n.Panics)
+	row("loops", "the slowest ticked %.0f ms ago; each does every 100 ms", st.LoopLagMS)
+	row("memory", "%.1f MiB of heap, %d collections", float64(st.HeapBytes)/(1<<20), st.GCCycles)
 	if unknown != nil {
 		row("pools", "%s", unknown)
 	}

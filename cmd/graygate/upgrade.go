@@ -173,7 +173,7 @@ func (s *server) upgrade() error {
 	}
 	_ = syscall.Kill(pid, syscall.SIGKILL)
 	_, _ = syscall.Wait4(pid, nil, 0, nil)
-	return errors.New("the new process did not begin to serve")
+	return errors.New("the new process did not begin to serve; what it said of it stands before this")
 }
 
 // copyDescriptor copies a descriptor; the copy is closed on exec unless it is handed over.

@@ -65,7 +65,7 @@ export class Events {
 
 function row(e) {
   const where = [e.pool, e.endpoint].filter(Boolean).join(" · ");
-  const kind = BAD.has(e.to) ? "bad" : GOOD.has(e.to) ? "good" : "none";
+  const kind = BAD.has(e.to) || e.to?.endsWith("_failed") ? "bad" : GOOD.has(e.to) ? "good" : "none";
   const change = e.to && h("div", {}, e.from ? `${spoken(e.from)} → ` : "", badge(spoken(e.to), kind));
   return h("tr", {},
     h("td", { class: "time" }, h("time", { datetime: e.time, title: e.time }, clock(e.time))),
