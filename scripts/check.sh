@@ -5,7 +5,8 @@ set -eu
 cd "$(dirname "$0")/.."
 
 # Tenths of systemd-analyze's exposure level, of 100. A gateway cannot go much below 14: it must have the network
-# (5 + 3), its peers' addresses are not known beforehand (2), and it may bind ports below 1024 (1).
+# (5 + 3), its peers' addresses are not known beforehand (2), it may bind ports below 1024 (1), and it says which of its
+# threads are urgent, by a system call of a group that is refused otherwise (1).
 EXPOSURE_LIMIT=15
 
 need() { # need COMMAND PACKAGE

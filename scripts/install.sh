@@ -76,20 +76,20 @@ install_all() {
         give_group "$DESTDIR$SYSCONFDIR/graygate"
     fi
     if [ -e "$DESTDIR$config" ]; then
-        echo "kept       $config, which was there"
+        echo "kept       $DESTDIR$config, which was there"
     else
         install -m 0640 examples/quickstart.yaml "$DESTDIR$config"
         give_group "$DESTDIR$config"
-        echo "installed  $config, an example to be edited"
+        echo "installed  $DESTDIR$config, an example to be edited"
     fi
 
     # Without logrotate it does nothing.
     if [ -e "$DESTDIR$rotation" ]; then
-        echo "kept       $rotation, which was there"
+        echo "kept       $DESTDIR$rotation, which was there"
     else
         install -d "$DESTDIR$SYSCONFDIR/logrotate.d"
         install -m 0644 examples/logrotate/graygate "$DESTDIR$rotation"
-        echo "installed  $rotation"
+        echo "installed  $DESTDIR$rotation"
     fi
 
     sed -e "s|/usr/local/bin/graygate|$program|g" -e "s|/etc/graygate/graygate.yaml|$config|g" \
@@ -98,8 +98,8 @@ install_all() {
     mv "$DESTDIR$unit.new" "$DESTDIR$unit"
     reload_systemd
 
-    echo "installed  $program"
-    echo "installed  $unit"
+    echo "installed  $DESTDIR$program"
+    echo "installed  $DESTDIR$unit"
     if on_this_machine; then
         echo "next:      edit $config, then: systemctl enable --now graygate"
     fi
@@ -120,9 +120,9 @@ uninstall_all() {
             groupdel "$NAME"
         fi
     fi
-    echo "removed    $program"
-    echo "removed    $unit"
-    echo "kept       $SYSCONFDIR/graygate, $rotation, and /var/log/graygate if there is one"
+    echo "removed    $DESTDIR$program"
+    echo "removed    $DESTDIR$unit"
+    echo "kept       $DESTDIR$SYSCONFDIR/graygate, $DESTDIR$rotation, and $DESTDIR/var/log/graygate if there is one"
 }
 
 case ${1:-} in

@@ -55,7 +55,7 @@ func TestInstall(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if said := script(); !strings.Contains(said, "kept       /etc/graygate/graygate.yaml") {
+	if said := script(); !strings.Contains(said, "kept       "+dest+"/etc/graygate/graygate.yaml") {
 		t.Errorf("the second installation does not say that it kept the config:\n%s", said)
 	}
 	if got := filesBelow(t, dest); !reflect.DeepEqual(got, installed) {
