@@ -61,6 +61,21 @@ func (f *follower) next() string {
 	}
 }
 
+// Of a change that failed it is told what, by whom, the reason that was given, and why it failed.
+func TestFailedChange(t *testing.T) {
+	d := newDesk(t, testkit.Config(testkit.Pool(testkit.Serve(t, testkit.OK("fine"))), nil, ""), nil)
+	failed(t, "no such endpoint", d.post("/upstreams/stable/endpoints/nobody/undrain", `{"reason": "it is mended"}`), 404, "unknown")
+	if got := d.follow("/events").next(); got != "1 change undrain_failed" {
+		t.Errorf("the event: got %q", got)
+	}
+	text := d.get("/ui/data").Text
+	for _, want := range []string{"stable/nobody, by token from 127.0.0.1", ": it is mended: ", "unknown"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the console: got %s, want it to have %q", text, want)
+		}
+	}
+}
+
 // Changes come as they happen; who comes late gets those that are kept, and who comes back those that were missed.
 func TestEvents(t *testing.T) {
 	testkit.Leaks(t)
