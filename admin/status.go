@@ -19,6 +19,8 @@ type Status struct {
 	Draining    bool             `json:"draining"`  // it ends when the requests that it has are over
 	Audiences   []Audience       `json:"audiences"` // in the order of the config
 	Reload      Reload           `json:"reload"`
+	Overload    string           `json:"overload"`              // the stage that the machine is in: off, strained or on
+	OverloadBy  string           `json:"overload_by,omitempty"` // the bound that it is near or beyond
 	Connections int64            `json:"connections"`
 	Refused     uint64           `json:"connections_refused"`
 	LoopLagMS   float64          `json:"loop_lag_ms"`
@@ -63,7 +65,7 @@ func (s *Server) Status() Status {
 	g := s.gateway
 	st := Status{
 		PID: os.Getpid(), Version: s.version, Config: s.config,
-		UptimeS: time.Since(s.began).Seconds(), Ready: s.ready, Draining: s.draining, Reload: s.reload,
+		UptimeS: time.Since(s.began).Seconds(), Ready: s.ready, Draining: s.draining, Reload: s.reload, Overload: "off",
 	}
 	s.mu.Unlock()
 	st.Events, st.Streams, st.Denied = s.events.newest(), Streams{s.streams.Load(), s.slow.Load()}, s.denied.Load()
@@ -73,6 +75,7 @@ func (s *Server) Status() Status {
 			st.Audiences = append(st.Audiences, Audience(a))
 			st.Ready = st.Ready && a.Loaded
 		}
+		st.Overload, st.OverloadBy = g.Overload()
 		st.Connections = g.Connections()
 		st.Refused = g.Refused()
 		st.LoopLagMS = float64(g.LoopLag().Microseconds()) / 1e3

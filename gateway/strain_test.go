@@ -97,6 +97,9 @@ func TestOverloadBeginsWithKeepAlive(t *testing.T) {
 	}
 	m.use(79)
 	wantStage(t, events, "off", "strained")
+	if stage, by := p.Overload(); stage != "strained" || by != "memory" {
+		t.Errorf("the stage: got %q by %q, want strained by memory", stage, by)
+	}
 	wantLast := func(name string, got *testkit.Response, status int) {
 		t.Helper()
 		if got.StatusCode != status || !got.Close {

@@ -56,7 +56,11 @@ func (g *Gateway) tell(e telemetry.Event) {
 			args = append(args, x.key, x.value)
 		}
 	}
-	g.log.Log(g.life, level, "upstream state", args...)
+	said := "upstream state"
+	if e.Kind == telemetry.KindOverload {
+		said = "overload of this machine"
+	}
+	g.log.Log(g.life, level, said, args...)
 	g.events.add(e.Kind)
 	g.subscribers.tell(e)
 }
@@ -131,20 +135,26 @@ const (
 
 // noteLoad tells when the machine has come to another stage of overload.
 func (g *Gateway) noteLoad(was string) string {
-	s := g.sampler.Load()
-	if s == nil {
-		return calm
-	}
-	is, reason := calm, ""
-	if on, by := s.Saturated(); on {
-		is, reason = saturated, by
-	} else if on, by := s.Strained(); on {
-		is, reason = strained, by
-	}
+	is, reason := g.Overload()
 	if is != was {
 		g.tell(telemetry.Event{Time: time.Now(), Kind: telemetry.KindOverload, From: was, To: is, Reason: reason})
 	}
 	return is
+}
+
+// Overload gives the stage of overload that the machine is in, a word as in events, and which bound it is near or beyond.
+func (g *Gateway) Overload() (stage, by string) {
+	s := g.sampler.Load()
+	if s == nil {
+		return calm, ""
+	}
+	if on, by := s.Saturated(); on {
+		return saturated, by
+	}
+	if on, by := s.Strained(); on {
+		return strained, by
+	}
+	return calm, ""
 }
 
 // sendsAway reports whether the client's connection is to end with this answer because the machine is strained: the next

@@ -41,6 +41,9 @@ type asker struct {
 // asker finds out whom to ask.
 func (f *adminFlags) asker() (*asker, error) {
 	settings := admin.Settings{Address: f.Admin}
+	if _, _, err := net.SplitHostPort(f.Admin); err != nil && f.Admin != "" && !strings.HasPrefix(f.Admin, "unix:") {
+		return nil, fmt.Errorf("%q is no address; write IP:PORT, or unix:PATH for a socket file", f.Admin)
+	}
 	if f.Admin == "" {
 		plan, err := config.Read(f.Config)
 		if err != nil {

@@ -45,6 +45,7 @@ func TestAskCommands(t *testing.T) {
 	row(0, []string{"POOL", "ENDPOINT", "stable", endpoint, "healthy", "ok", " ms"}, "upstreams", "-c", p.config)
 	row(0, []string{"healthy"}, "upstreams", "--admin", p.admin, "--pool", "stable")
 	row(1, []string{`there is no pool "nowhere"`, "see /upstreams"}, "upstreams", "--admin", p.admin, "--pool", "nowhere")
+	row(1, []string{`"nowhere" is no address; write IP:PORT, or unix:PATH`}, "status", "--admin", "nowhere")
 	row(1, []string{"top needs a terminal; graygate status"}, "top", "--admin", p.admin)
 	_, out, _ := run("status", "-c", p.config, "--json")
 	var st struct{ PID int }

@@ -87,6 +87,12 @@ func statusText(st *admin.Status, pools []poolData, unknown error) []byte {
 			row("audience", "%s: %d members", a.Name, a.Members)
 		}
 	}
+	switch st.Overload {
+	case "strained":
+		row("overload", "STRAINED, by %s: clients are sent to other gateways by Connection: close", st.OverloadBy)
+	case "on":
+		row("overload", "ON, by %s: a share of the requests is answered 503", st.OverloadBy)
+	}
 	row("connections", "%d open, %d refused", st.Connections, st.Refused)
 	n := &st.Counters
 	row("requests", "%d, of them %s to gray, %d fell back", n.Requests, percentText(float64(n.Gray), float64(n.Requests)), n.Fallbacks)
