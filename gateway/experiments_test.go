@@ -230,8 +230,8 @@ func TestTenants(t *testing.T) {
 		}
 	}
 	row("", "/api", answered{"stable", "color=red, font=serif", "", "red;;"})
-	row("acme", "/", answered{"blue", "font=serif, color=green", "", ";green;"})
-	row("acme", "/api/x", answered{"gray", "font=serif, color=green", "", ";green;"})
+	row("acme", "/", answered{"blue", "color=green, font=serif", "", ";green;"})
+	row("acme", "/api/x", answered{"gray", "color=green, font=serif", "", ";green;"})
 	row("globex", "/", answered{"stable", "color=red, font=serif, hat=bowler", "", "red;;"})
 	row("nobody", "/api", answered{"stable", "color=red, font=serif", "", "red;;"})
 	row("ACME", "/", answered{"stable", "color=red, font=serif", "", "red;;"})
