@@ -8,8 +8,9 @@ const (
 	// requests a second it holds one second.
 	queueSpans = 1024
 
-	// queueMoment is how long that goroutine waits for more of them: in it the queue takes 100,000 spans a second.
-	queueMoment = 10 * time.Millisecond
+	// queueMoment is how long that goroutine waits for more of them, unless the queue is half full before: to be woken costs as
+	// much as a span does.
+	queueMoment = 200 * time.Millisecond
 
 	// batchSpans is how many spans go out together, and how many more wait for it: with texts as long as they may be, a
 	// batch is 1.5 MB, below the 4 MB that collectors read at most.

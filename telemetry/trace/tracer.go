@@ -23,6 +23,7 @@ type Tracer struct {
 
 	records chan *Span // those that nobody has: kept in a list, as the collector of garbage empties a sync.Pool under load
 	queue   chan *Span
+	half    chan struct{} // holds one when the queue has become half full
 	dropped atomic.Uint64
 
 	exporter  *exporter
@@ -61,6 +62,7 @@ func start(c *Config, x *exporter) *Tracer {
 		sample: threshold(c.Sample), gray: threshold(c.Gray), errors: c.Errors, seed: maphash.MakeSeed(),
 		records: make(chan *Span, queueSpans),
 		queue:   make(chan *Span, queueSpans),
+		half:    make(chan struct{}, 1),
 		stop:    make(chan struct{}), done: make(chan struct{}),
 		exporter: x,
 		// Blocking: the goroutine waits for the batches, so that there is one place where spans are dropped, and counted.
@@ -103,6 +105,12 @@ func (t *Tracer) Put(s *Span) {
 	default:
 		select {
 		case t.queue <- s:
+			if len(t.queue) >= queueSpans/2 {
+				select {
+				case t.half <- struct{}{}:
+				default:
+				}
+			}
 			return
 		default:
 		}
@@ -149,6 +157,7 @@ func (t *Tracer) work() {
 			moment.Reset(queueMoment)
 			select {
 			case <-moment.C:
+			case <-t.half:
 			case <-t.stop:
 			}
 			t.export(s)
