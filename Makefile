@@ -55,7 +55,7 @@ staticcheck: ## staticcheck, at the version that go.mod pins
 	@$(GO) tool staticcheck ./...
 
 tidy: ## fails if `go mod tidy` would change go.mod or go.sum
-	@$(GO) mod tidy -diff || { echo 'go.mod is not tidy: run `go mod tidy`' >&2; exit 1; }
+	@for module in . perf/cel; do (cd $$module && $(GO) mod tidy -diff) || { echo "$$module/go.mod is not tidy: run \`go mod tidy\` there" >&2; exit 1; }; done
 
 fuzz: ## a million random decisions against each of three oracles, then every fuzz target for FUZZTIME (30s)
 	@GO='$(GO)' FUZZTIME='$(FUZZTIME)' PAIRS='$(PAIRS)' sh scripts/fuzz.sh
