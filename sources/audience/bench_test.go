@@ -151,6 +151,35 @@ func BenchmarkAudience(b *testing.B) {
 	}
 }
 
+// BenchmarkMemory is what a look-up that waits for memory cannot be faster than on the machine at hand: one read at a random place,
+// whose address is in the one before, of as much as the few, the hot and all of ten million members take.
+func BenchmarkMemory(b *testing.B) {
+	for _, size := range []int{512 << 10, 2 << 20, 150 << 20} {
+		b.Run(fmt.Sprintf("KiB=%d", size>>10), func(b *testing.B) {
+			room := newRegion(size, true)
+			const stride = cacheLine / 8
+			words := room.takeWords(size / 8)
+			lines := len(words) / stride
+			order := rand.New(rand.NewPCG(1, 2)).Perm(lines)
+			for i, line := range order { // a ring through all lines
+				words[line*stride] = uint64(order[(i+1)%lines] * stride)
+			}
+			runtime.LockOSThread()
+			defer runtime.UnlockOSThread()
+			at := uint64(0)
+			start := threadTime()
+			for b.Loop() {
+				for range 1000 {
+					at = words[at]
+				}
+			}
+			b.ReportMetric(float64((threadTime()-start).Nanoseconds())/float64(b.N)/1000, "ns/read")
+			runtime.KeepAlive(at)
+			room.free()
+		})
+	}
+}
+
 // BenchmarkAudienceLoad builds a set of ten million. It reports the memory per member, and how much more the
 // process had at the most while it was built.
 func BenchmarkAudienceLoad(b *testing.B) {
