@@ -71,6 +71,7 @@ func (g *Gateway) AccessLogDropped() uint64 { return g.accessDropped.Load() }
 // describe notes what the access log and spans want of the request, while the head is at hand.
 func (l *loop) describe(ex *exchange, r *http1.Request) {
 	a, spans := l.g.access.Load(), l.g.tracing.Load() != nil
+	ex.unlogged = a == nil
 	if a == nil && !spans {
 		return
 	}
@@ -88,6 +89,9 @@ func (l *loop) describe(ex *exchange, r *http1.Request) {
 
 // logExchange writes the exchange into the access log, if it is one that the log wants.
 func (g *Gateway) logExchange(ex *exchange) {
+	if ex.unlogged {
+		return
+	}
 	for a := g.access.Load(); a != nil && a.records(ex); a = g.access.Load() {
 		var rec telemetry.Record
 		ex.fillRecord(&rec)

@@ -68,6 +68,7 @@ type passing struct {
 	bodyLimit  int64       // -1: none
 	upgrade    bool
 	settledIn  bool // the client's connection was open for keepAliveLeast when the request came
+	unlogged   bool // there was no access log when it came: one that a reload has made since knows nothing of it
 
 	// Attempts. The one at hand is embedded.
 	attempt
