@@ -68,6 +68,13 @@ export async function becomes(page, selector, check) {
   assert.fail(`${selector} is ${JSON.stringify(was)}, and not ${check}`);
 }
 
+/** toExperiments scrolls to the experiments, which are loaded when they are in view. Not before the first figures are there: what they fill
+ * pushes the rest of a page down that was not scrolled yet. */
+export async function toExperiments(page) {
+  await becomes(page, "#verdict", (t) => !t.startsWith("Waiting"));
+  await page.locator("#experiments").scrollIntoViewIfNeeded();
+}
+
 /** accessibility gives what axe finds serious or critical, in a line each. */
 export async function accessibility(page) {
   await page.evaluate(axe); // by the debugger, which no policy of the page forbids

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { accessibility, act, address, becomes, launch, tell } from "./browser.mjs";
+import { accessibility, act, address, becomes, launch, tell, toExperiments } from "./browser.mjs";
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -57,7 +57,7 @@ test("upstreams show each state, and why", () => scene({}, async (page) => {
 }));
 
 test("a thousand experiments are searched at once, and few are elements", () => scene({}, async (page) => {
-  await page.locator("#experiments").scrollIntoViewIfNeeded();
+  await toExperiments(page);
   await becomes(page, "#experiments-count", (t) => t === "1,000");
   const rows = page.locator("#experiments tbody tr:not(.filler)");
   assert.ok(await rows.count() < 60, `${await rows.count()} rows are elements`);
@@ -92,7 +92,7 @@ test("a thousand experiments are searched at once, and few are elements", () => 
 }));
 
 test("texts of others stay texts", () => scene({}, async (page) => {
-  await page.locator("#experiments").scrollIntoViewIfNeeded();
+  await toExperiments(page);
   await page.locator("#experiments tbody").getByText("<img src=x onerror=").waitFor();
   await page.locator("#events tbody").getByText("<img src=x onerror=").waitFor();
   assert.equal(await page.locator("img, b:text-is('bold')").count(), 0);
@@ -203,9 +203,10 @@ test("another process is another history", () => scene({}, async (page) => {
 for (const colorScheme of ["light", "dark"]) {
   for (const width of [1280, 768, 360]) {
     test(`${colorScheme}, ${width} px wide: nothing sideways, nothing that axe finds`, () => scene({ colorScheme, viewport: { width, height: 800 }, reducedMotion: "reduce" }, async (page) => {
-      await page.locator("#explain").scrollIntoViewIfNeeded();
+      await toExperiments(page);
       await page.locator("#experiments tbody tr.odd").first().waitFor();
       await becomes(page, "#verdict", (t) => t.includes("requests in the last"));
+      await page.locator("#explain").scrollIntoViewIfNeeded();
       assert.equal(await sideways(page), 0);
       await fewer(page);
       assert.deepEqual(await accessibility(page), []);
@@ -218,7 +219,7 @@ test("the keyboard reaches everything, and the focus can be seen", () => scene({
   await page.keyboard.press("Tab");
   const skip = page.locator(":focus");
   assert.equal(await skip.textContent(), "Skip to the figures");
-  await page.locator("#experiments").scrollIntoViewIfNeeded();
+  await toExperiments(page);
   await becomes(page, "#experiments-count", (t) => t === "1,000");
   await fewer(page);
   await page.locator(".skip").focus();

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 
-import { accessibility, act, becomes, launch } from "./browser.mjs";
+import { accessibility, act, becomes, launch, toExperiments } from "./browser.mjs";
 
 let browser;
 before(async () => { browser = await launch(); });
@@ -39,7 +39,7 @@ test("it explains by the config in force, and has its experiments", () => act(br
   await page.locator("#explain-headers").fill("X-Gray-Tag: gray\nX-User-Id: ivan");
   await page.getByRole("button", { name: "Explain" }).click();
   await page.locator("#explain-result").getByText("Goes to gray, not the route's stable pool, by tagged.").waitFor();
-  await page.locator("#experiments").scrollIntoViewIfNeeded();
+  await toExperiments(page);
   await becomes(page, "#experiments-count", (t) => t === "1,000");
   await page.locator("#experiments-search").fill("exp-0777");
   await becomes(page, "#experiments-count", (t) => t === "1 of 1,000");
