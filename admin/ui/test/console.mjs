@@ -247,5 +247,11 @@ test("it stays small: time passes, and the page does not grow", () => scene({ cl
   for (let i = 0; i < 80; i++) await page.clock.runFor(1000);
   const late = await elements();
   assert.ok(late < early + 100, `${early} elements, then ${late}`);
-  assert.ok(await number(page.locator("#chart-rate .pair b").first()) > 0);
+  // The figures still come. The page's time has run ahead of the simulation's, by more the faster this machine is, so it may take some more looks.
+  let rate = 0;
+  for (let i = 0; i < 500 && !(rate > 0); i++) {
+    await page.clock.runFor(1000);
+    rate = await number(page.locator("#chart-rate .pair b").first());
+  }
+  assert.ok(rate > 0);
 }));
