@@ -131,6 +131,20 @@ func wantSwitched(t *testing.T, c *testkit.Client) {
 	}
 }
 
+// wantEchoes wants frames of all kinds of lengths back that it sends.
+func wantEchoes(t *testing.T, c *testkit.Client) {
+	t.Helper()
+	for _, n := range []int{0, 1, 125, 126, 70_000, 3_000_000} {
+		payload := pattern(n)
+		sent := make(chan error, 1)
+		go func() { sent <- c.TrySend(string(frame(2, payload, true))) }()
+		wantFrame(t, c, 2, payload)
+		if err := testkit.Receive(t, "the frame to be sent", sent); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
 func wantFrame(t *testing.T, c *testkit.Client, opcode byte, payload []byte) {
 	t.Helper()
 	_ = c.SetReadDeadline(time.Now().Add(testkit.Patience))
@@ -161,15 +175,7 @@ func TestWebSocket(t *testing.T) {
 			if early {
 				wantFrame(t, c, 1, []byte("early"))
 			}
-			for _, n := range []int{0, 1, 125, 126, 70_000, 3_000_000} {
-				payload := pattern(n)
-				sent := make(chan error, 1)
-				go func() { sent <- c.TrySend(string(frame(2, payload, true))) }()
-				wantFrame(t, c, 2, payload)
-				if err := testkit.Receive(t, "the frame to be sent", sent); err != nil {
-					t.Fatal(err)
-				}
-			}
+			wantEchoes(t, c)
 			c.Send(string(frame(8, []byte("\x03\xe8"), true)))
 			wantFrame(t, c, 8, []byte("\x03\xe8"))
 			c.WantClosed()
