@@ -28,16 +28,23 @@ routes:
   - {name: rest, stable: gray}
 `
 
-func TestBuild(t *testing.T) {
-	p, err := Parse("graygate.yaml", []byte(snapshotText))
+// firstBuild builds a config for a registry that has seen none before.
+func firstBuild(t *testing.T, path, text string, generation uint64) (*Plan, *upstream.Registry, *Snapshot) {
+	t.Helper()
+	p, err := Parse(path, []byte(text))
 	if err != nil {
 		t.Fatal(err)
 	}
 	reg := upstream.NewRegistry(upstream.Options{Loops: 1})
-	s, err := Build(p, match.Lookups{}, reg, 7)
+	s, err := Build(p, match.Lookups{}, reg, generation)
 	if err != nil {
 		t.Fatal(err)
 	}
+	return p, reg, s
+}
+
+func TestBuild(t *testing.T) {
+	p, _, s := firstBuild(t, "graygate.yaml", snapshotText, 7)
 	if s.Generation != 7 || s.Plan != p || len(s.Pools) != 3 || len(s.Routes) != 2 {
 		t.Fatalf("snapshot %+v", s)
 	}
@@ -102,15 +109,7 @@ func TestBuildKeepsEndpoints(t *testing.T) {
 
 // TestBuildFailsBeforeTheRegistry: a plan that does not compile leaves the endpoints alone.
 func TestBuildFailsBeforeTheRegistry(t *testing.T) {
-	p, err := Parse("graygate.yaml", []byte(snapshotText))
-	if err != nil {
-		t.Fatal(err)
-	}
-	reg := upstream.NewRegistry(upstream.Options{Loops: 1})
-	s, err := Build(p, match.Lookups{}, reg, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, reg, s := firstBuild(t, "graygate.yaml", snapshotText, 1)
 	broken := *p
 	broken.Upstreams = nil
 	broken.Routes = []PlanRoute{{Name: "a", Stable: "stable", Rules: []PlanRule{{Name: "x", When: "no such thing"}}}}

@@ -105,15 +105,7 @@ func TestBuildWithoutCertificates(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	p, err := Parse(filepath.Join(folder, "graygate.yaml"), []byte(complete(upstreamsText)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	reg := upstream.NewRegistry(upstream.Options{Loops: 1})
-	s, err := Build(p, match.Lookups{}, reg, 1)
-	if err != nil {
-		t.Fatal(err)
-	}
+	p, reg, s := firstBuild(t, filepath.Join(folder, "graygate.yaml"), complete(upstreamsText), 1)
 	fewer := *p
 	fewer.Upstreams = p.Upstreams[1:]
 	row := func(name string, text []byte, want string) {
